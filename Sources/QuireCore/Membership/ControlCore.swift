@@ -1,0 +1,255 @@
+/// The control path of a node, without I/O: votes on layouts and proposes them, spreads them by gossip, and
+/// drives partitions from one row to another (DESIGN §6; SAFETY rules 10-15).
+///
+/// Whatever must survive a crash is stored before anything that follows from it leaves: see `emitStored`.
+package struct ControlCore: Sendable {
+    package struct Configuration: Sendable {
+        package var member: Member
+        package var seed: UInt64
+        /// The layout as bytes, deterministic, and back; `nil` for bytes that are not a valid layout.
+        package var encode: @Sendable (Layout) -> [UInt8]
+        package var decode: @Sendable ([UInt8]) -> Layout?
+        package var gossipInterval: Duration = .seconds(1)
+        package var retryInterval: Duration = .milliseconds(300)
+        /// How long an operator waits for members that do not answer.
+        package var operatorTimeout: Duration = .seconds(10)
+        /// Newcomer's transfers at the same time, and drains likewise.
+        package var transfersMax = 4
+
+        package init(
+            member: Member,
+            seed: UInt64,
+            encode: @escaping @Sendable (Layout) -> [UInt8],
+            decode: @escaping @Sendable ([UInt8]) -> Layout?
+        ) {
+            self.member = member
+            self.seed = seed
+            self.encode = encode
+            self.decode = decode
+        }
+    }
+
+    package enum Event: Sendable {
+        /// What was stored before this start; the first event.
+        case started(LayoutAcceptor.State)
+        case peerAsked(RequestCore.PeerRequestID, ControlMessage)
+        case peerAnswered(NodeID, correlation: UInt64, PeerMessage)
+        /// The request was lost with its link, or not answered in time.
+        case peerSilent(NodeID, correlation: UInt64)
+        case peerConnected(NodeID)
+        case peerLost(NodeID)
+        /// The state of this token is on disk.
+        case stored(token: UInt64)
+        /// No request core has an operation older than this version left.
+        case drained(LayoutVersion)
+        case operatorAsked(OperatorRequestID, OperatorRequest)
+        /// A transfer, or the covering of former owners, has ended well.
+        case covered(PartitionReceipt)
+        case coverFailed(PartitionID, reason: String)
+        case timePassed
+    }
+
+    package enum Effect: Equatable, Sendable {
+        /// Sync this state, then report `.stored(token:)`.
+        case store(token: UInt64, LayoutAcceptor.State)
+        case answerPeer(RequestCore.PeerRequestID, ControlMessage)
+        case askPeer(NodeID, correlation: UInt64, ControlMessage)
+        /// Hand this layout to every request core and keep links to its members.
+        case adopt(Layout)
+        /// Report `.drained` when every operation begun before this version is over.
+        case drain(LayoutVersion)
+        /// Fill this partition from its old replicas, then report `.covered`.
+        case fill(PartitionID, from: [NodeID])
+        /// Take over what its former owners may still hold alone, then report `.covered`.
+        case takeOver(PartitionID, from: [NodeID])
+        /// Move files of all other partitions to `retired/`.
+        case keepOnly([PartitionID])
+        case answerOperator(OperatorRequestID, OperatorResult)
+    }
+
+    package struct OperatorRequestID: Hashable, Sendable {
+        package let rawValue: UInt64
+
+        package init(rawValue: UInt64) {
+            self.rawValue = rawValue
+        }
+    }
+
+    package enum OperatorRequest: Sendable, Hashable {
+        case initialise(clusterID: String, members: [Member], PartitionCount, QuorumSettings)
+        case stage(StagedChange)
+        case clearStaged
+        case commit(planID: String)
+    }
+
+    package enum OperatorResult: Sendable, Hashable {
+        case done(Layout)
+        /// Nothing was changed.
+        case refused(OperatorRefusal)
+        /// These did not answer in time; the step may still be decided when they do.
+        case unreachable([NodeID])
+    }
+
+    package enum OperatorRefusal: Error, Sendable, Hashable {
+        case alreadyInitialised(clusterID: String)
+        case notInitialised
+        case plan(PlanRefusal)
+        case planChanged(asked: String, current: String)
+        /// Someone else's step was decided first.
+        case overtaken(LayoutVersion)
+    }
+
+    let configuration: Configuration
+    var acceptor: LayoutAcceptor
+    package internal(set) var layout: Layout?
+    package internal(set) var connected: Set<NodeID> = []
+    var generator: SeededGenerator
+    var nextID: UInt64 = 1
+    var now = Duration.zero
+
+    // Storing.
+    var afterStore: [UInt64: [Effect]] = [:]
+    var votesAfterStore: [UInt64: ControlMessage] = [:]
+
+    // Proposing.
+    var decision: LayoutDecision?
+    var wishes: [Wish] = []
+    var round: UInt64 = 1
+    var retryAt = Duration.zero
+    var asked: [UInt64: Asked] = [:]
+
+    // Gossip and barriers.
+    var gossipAt = Duration.zero
+    var drainWaiters: [(version: LayoutVersion, request: RequestCore.PeerRequestID)] = []
+    var drainedVersion = LayoutVersion.none
+    var barrier = Barrier()
+
+    // Moves.
+    var moves = MoveProgress()
+    /// Steps of several partitions are decided together: not more often than this.
+    var stepAt = Duration.zero
+
+    package init(configuration: Configuration) {
+        self.configuration = configuration
+        self.generator = SeededGenerator(seed: configuration.seed)
+        self.acceptor = LayoutAcceptor(state: LayoutAcceptor.State(), isStranger: true)
+    }
+
+    package var node: NodeID { self.configuration.member.id }
+
+    package mutating func handle(_ event: Event, now: Duration) -> [Effect] {
+        self.now = now
+        var effects: [Effect] = []
+        switch event {
+        case .started(let state):
+            self.started(state, into: &effects)
+        case .peerAsked(let request, let message):
+            self.peerAsked(request, message, into: &effects)
+        case .peerAnswered(let node, let correlation, let message):
+            self.peerAnswered(node, correlation, message, into: &effects)
+        case .peerSilent(_, let correlation):
+            self.asked[correlation] = nil
+        case .peerConnected(let node):
+            self.connected.insert(node)
+            self.gossip(with: node, into: &effects)
+        case .peerLost(let node):
+            self.connected.remove(node)
+        case .stored(let token):
+            self.stateStored(token, into: &effects)
+        case .drained(let version):
+            self.drained(version, into: &effects)
+        case .operatorAsked(let id, let request):
+            self.operatorAsked(id, request, into: &effects)
+        case .covered(let receipt):
+            self.moves.covered(receipt)
+        case .coverFailed(let partition, let reason):
+            self.moves.failed(partition, reason: reason, retryAt: now + .seconds(1))
+        case .timePassed:
+            self.timePassed(into: &effects)
+        }
+        self.driveMoves(into: &effects)
+        return effects
+    }
+
+    private mutating func started(_ state: LayoutAcceptor.State, into effects: inout [Effect]) {
+        let layout = state.decided.flatMap { self.configuration.decode($0.layout) }
+        precondition(state.decided == nil || layout != nil, "the stored layout does not decode")
+        let isMember = layout?.member(self.node) != nil
+        self.acceptor = LayoutAcceptor(state: state, isStranger: !isMember)
+        if let layout {
+            self.install(layout, into: &effects)
+        }
+    }
+
+    private mutating func timePassed(into effects: inout [Effect]) {
+        if self.now >= self.gossipAt {
+            self.gossipAt = self.now + self.configuration.gossipInterval
+            if let node = self.connected.sorted().randomElement(using: &self.generator) {
+                self.gossip(with: node, into: &effects)
+            }
+        }
+        self.expireWishes(into: &effects)
+        if self.now >= self.retryAt {
+            self.retryAt = self.now + self.configuration.retryInterval
+            self.pushDecision(into: &effects)
+            self.askBarrier(into: &effects)
+            self.collectReceipts(into: &effects)
+        }
+    }
+
+    // MARK: Storing before speaking
+
+    /// Stores the acceptor's state and lets `after` out once it is on disk.
+    mutating func emitStored(_ after: [Effect], vote: ControlMessage? = nil, into effects: inout [Effect]) {
+        let token = self.takeID()
+        self.afterStore[token] = after
+        self.votesAfterStore[token] = vote
+        effects.append(.store(token: token, self.acceptor.state))
+    }
+
+    private mutating func stateStored(_ token: UInt64, into effects: inout [Effect]) {
+        effects += self.afterStore.removeValue(forKey: token) ?? []
+        if let vote = self.votesAfterStore.removeValue(forKey: token) {
+            self.voteArrived(from: self.node, vote, into: &effects)
+        }
+    }
+
+    mutating func takeID() -> UInt64 {
+        defer { self.nextID += 1 }
+        return self.nextID
+    }
+
+    // MARK: Adopting
+
+    /// A layout was decided; ignored unless it is newer than what this node has.
+    mutating func learn(_ bytes: [UInt8], then after: [Effect] = [], into effects: inout [Effect]) {
+        guard let layout = self.configuration.decode(bytes) else { return }
+        if let own = self.layout, own.clusterID != layout.clusterID { return }
+        let isMember = layout.member(self.node) != nil
+        guard self.acceptor.learned(layout.version, bytes, isMember: isMember) else {
+            effects += after
+            return
+        }
+        if let decision = self.decision, decision.version <= layout.version {
+            self.decision = nil
+        }
+        // A stranger that is told of a layout without it learns only that its invitation is void.
+        guard isMember || self.layout != nil else {
+            self.emitStored(after, into: &effects)
+            return
+        }
+        var adopting: [Effect] = []
+        self.install(layout, into: &adopting)
+        self.emitStored(adopting + after, into: &effects)
+    }
+
+    private mutating func install(_ layout: Layout, into effects: inout [Effect]) {
+        self.layout = layout
+        self.barrier = Barrier(version: layout.version)
+        self.moves.adopted(layout)
+        effects.append(.adopt(layout))
+        effects.append(.drain(layout.version))
+        let isHeld = { (partition: PartitionID) in layout.holders(of: partition).contains(self.node) }
+        effects.append(.keepOnly(layout.partitionCount.partitions.filter(isHeld)))
+    }
+}

@@ -1,0 +1,65 @@
+/// Why a change of membership cannot be staged, planned or committed. Nothing was changed.
+package enum PlanRefusal: Error, Hashable, Sendable {
+    case nothingStaged
+    /// One change at a time: wait until the one that runs has finished.
+    case changeRunning(planID: String, movesLeft: Int)
+    case unknownNode(NodeID)
+    case alreadyMember(NodeID)
+    /// A change of this node is staged already: commit or clear that one first.
+    case alreadyStaged(NodeID)
+    case nameTaken(String)
+    /// Each member needs a token of its own, and there must be at least one member.
+    case memberCountOutOfRange(Int, allowed: ClosedRange<Int>)
+    /// The layout has changed since the plan was made: plan again.
+    case stale(planned: LayoutVersion, current: LayoutVersion)
+    /// The plan does not lead to a valid layout: it was not made by the planner.
+    case invalid(LayoutViolation)
+}
+
+/// What one commit would do, in full: shown before it happens, and the same wherever it is computed.
+package struct LayoutPlan: Hashable, Sendable, Codable {
+    /// One replica that has to be copied.
+    package struct Move: Hashable, Sendable, Codable {
+        package let partition: PartitionID
+        /// The replica that it replaces; `nil` where the row grows.
+        package let from: NodeID?
+        package let to: NodeID
+
+        package init(partition: PartitionID, from: NodeID?, to: NodeID) {
+            self.partition = partition
+            self.from = from
+            self.to = to
+        }
+    }
+
+    /// What the plan means for one node.
+    package struct NodeShare: Hashable, Sendable, Codable {
+        package let node: NodeID
+        package let tokensBefore: Int
+        package let tokensAfter: Int
+        package let replicasBefore: Int
+        package let replicasAfter: Int
+        /// Replicas that it receives, and that it gives up.
+        package let incoming: Int
+        package let outgoing: Int
+    }
+
+    /// The first 12 hexadecimal digits of the SHA-256 of base version, staged changes and target rows.
+    package let id: String
+    /// The layout that the plan was made for; it can be committed on no other.
+    package let base: LayoutVersion
+    package let staged: [StagedChange]
+    /// Members when the change has finished, ascending.
+    package let members: [Member]
+    /// Target rows, token holder first.
+    package let rows: [[NodeID]]
+    /// Ascending by partition.
+    package let moves: [Move]
+    package let movedReplicas: Int
+    /// No rows with the same spread and balance move fewer replicas: proven by the dual of the flow.
+    package let movedReplicasMinimum: Int
+    /// Members before or after, ascending.
+    package let perNode: [NodeShare]
+    /// Zones that keep the load from being equal, ascending.
+    package let saturatedZones: [SaturatedZone]
+}

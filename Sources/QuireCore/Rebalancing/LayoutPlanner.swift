@@ -1,0 +1,171 @@
+internal import Crypto
+
+/// Plans changes of membership (Dynamo §6.2, strategy 3: every node keeps Q/S tokens) and makes first layouts.
+///
+/// All staged changes become one plan, the cheapest that ends in balance; see `Placement` for what "cheapest" means.
+/// Planning is a pure function of the layout: every node that plans the same layout gets the same plan and id.
+package enum LayoutPlanner {
+    package static func plan(for layout: Layout) throws(PlanRefusal) -> LayoutPlan {
+        if let change = layout.change, !change.isFinished {
+            throw .changeRunning(planID: change.planID, movesLeft: layout.moves.count)
+        }
+        guard !layout.staged.isEmpty else { throw .nothingStaged }
+        var members = layout.members
+        for change in layout.staged {
+            try change.apply(to: &members)
+        }
+        let allowed = 1...layout.partitionCount.rawValue
+        guard allowed.contains(members.count) else {
+            throw .memberCountOutOfRange(members.count, allowed: allowed)
+        }
+        let placement = Placement(
+            nodes: members.map(\.id),
+            zones: members.map(\.zone),
+            currentRows: layout.rows,
+            replicaCount: layout.quorums.replicaCount
+        )
+        return self.plan(for: layout, members: members, placement: placement)
+    }
+
+    /// The layout with which a cluster begins, from settings that came from outside: version 1, balanced.
+    package static func validatedInitial(
+        clusterID: String,
+        members: [Member],
+        partitionCount: PartitionCount,
+        quorums: QuorumSettings
+    ) throws(LayoutViolation) -> Layout {
+        var layout = Layout(
+            clusterID: clusterID,
+            version: LayoutVersion.none.next,
+            partitionCount: partitionCount,
+            quorums: quorums,
+            members: members.sorted { $0.id < $1.id },
+            rows: []
+        )
+        try layout.validateFounding()
+        let nodes = layout.members.map(\.id)
+        let placement = Placement(
+            nodes: nodes,
+            zones: layout.members.map(\.zone),
+            currentRows: Array(repeating: [], count: partitionCount.rawValue),
+            replicaCount: quorums.replicaCount
+        )
+        layout.rows = placement.rows.map { row in row.map { nodes[$0] } }
+        try layout.validate()
+        return layout
+    }
+
+    /// The same, from settings that are known to be good.
+    ///
+    /// - Precondition: whatever `validatedInitial` demands.
+    package static func initial(
+        clusterID: String,
+        members: [Member],
+        partitionCount: PartitionCount,
+        quorums: QuorumSettings
+    ) -> Layout {
+        do {
+            return try self.validatedInitial(
+                clusterID: clusterID,
+                members: members,
+                partitionCount: partitionCount,
+                quorums: quorums
+            )
+        } catch {
+            preconditionFailure("no cluster can begin like this: \(error)")
+        }
+    }
+
+    private static func plan(for layout: Layout, members: [Member], placement: Placement) -> LayoutPlan {
+        let rows = placement.rows.map { row in row.map { members[$0].id } }
+        let moves = zip(layout.partitionCount.partitions, zip(layout.rows, rows)).flatMap { partition, change in
+            self.moves(of: partition, from: change.0, to: change.1)
+        }
+        return LayoutPlan(
+            id: self.id(base: layout.version, staged: layout.staged, rows: rows),
+            base: layout.version,
+            staged: layout.staged,
+            members: members,
+            rows: rows,
+            moves: moves,
+            movedReplicas: placement.movedReplicas,
+            movedReplicasMinimum: placement.movedReplicasMinimum,
+            perNode: self.shares(before: layout, members: members, rows: rows, moves: moves),
+            saturatedZones: placement.targets.saturatedZones
+        )
+    }
+
+    /// Pairs newcomers with those who leave the row; where the row shrinks there is nothing to copy.
+    private static func moves(of partition: PartitionID, from old: [NodeID], to new: [NodeID]) -> [LayoutPlan.Move] {
+        let leavers = old.filter { !new.contains($0) }
+        return new.filter { !old.contains($0) }.enumerated().map { index, newcomer in
+            LayoutPlan.Move(
+                partition: partition,
+                from: index < leavers.count ? leavers[index] : nil,
+                to: newcomer
+            )
+        }
+    }
+
+    private static func shares(
+        before layout: Layout,
+        members: [Member],
+        rows: [[NodeID]],
+        moves: [LayoutPlan.Move]
+    ) -> [LayoutPlan.NodeShare] {
+        let before = RowCounts(layout.rows)
+        let after = RowCounts(rows)
+        let incoming = Dictionary(grouping: moves, by: \.to).mapValues(\.count)
+        return Set(layout.members.map(\.id) + members.map(\.id)).sorted().map { node in
+            let received = incoming[node] ?? 0
+            return LayoutPlan.NodeShare(
+                node: node,
+                tokensBefore: before.tokens(of: node),
+                tokensAfter: after.tokens(of: node),
+                replicasBefore: before.replicas(of: node),
+                replicasAfter: after.replicas(of: node),
+                incoming: received,
+                outgoing: before.replicas(of: node) + received - after.replicas(of: node)
+            )
+        }
+    }
+
+    /// Hashes lines of ASCII text: version, one line per staged change, one line per row.
+    private static func id(base: LayoutVersion, staged: [StagedChange], rows: [[NodeID]]) -> String {
+        var lines = ["base \(base)"]
+        for change in staged {
+            switch change {
+            case .join(let member): lines.append("join \(member.id) \(member.zone)")
+            case .leave(let node): lines.append("leave \(node)")
+            }
+        }
+        lines += rows.map { row in row.map(\.description).joined(separator: " ") }
+        let digest = SHA256.hash(data: Array(lines.joined(separator: "\n").utf8))
+        return digest.prefix(6).map { byte in
+            String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
+        }.joined()
+    }
+}
+
+extension StagedChange {
+    /// The node that joins or leaves.
+    package var node: NodeID {
+        switch self {
+        case .join(let member): member.id
+        case .leave(let node): node
+        }
+    }
+
+    /// - Parameter members: Ascending by id; stays so.
+    func apply(to members: inout [Member]) throws(PlanRefusal) {
+        switch self {
+        case .join(let member):
+            guard !members.contains(where: { $0.id == member.id }) else { throw .alreadyMember(member.id) }
+            guard !members.contains(where: { $0.name == member.name }) else { throw .nameTaken(member.name) }
+            members.insert(member, at: members.firstIndex { member.id < $0.id } ?? members.endIndex)
+        case .leave(let node):
+            guard let index = members.firstIndex(where: { $0.id == node }) else { throw .unknownNode(node) }
+            members.remove(at: index)
+        }
+    }
+}

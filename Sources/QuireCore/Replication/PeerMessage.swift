@@ -1,0 +1,165 @@
+/// What nodes say to each other. Requests are answered with the same correlation id; layouts travel as the
+/// bytes in which they were decided.
+package enum PeerMessage: Sendable, Hashable {
+    // Requests of the data path.
+
+    /// Answered by `.record`.
+    case get(PartitionID, Key)
+    /// Store this record; answered by `.acknowledged` once synced.
+    case put(PartitionID, Key, Record)
+    /// Store these records of one partition; answered by `.acknowledged` once synced.
+    case putBatch(PartitionID, [KeyedRecord])
+    /// Coordinate this put as a member of the key's row; answered by `.coordinated`.
+    case coordinate(PutRequest, request: RequestID, timestamp: HybridTimestamp)
+    /// Answered by `.page`.
+    case scan(PartitionID, after: ScanPosition?, limit: PageLimit)
+    /// How many live keys these partitions hold; answered by `.counted`.
+    case count([PartitionID])
+
+    // Requests of anti-entropy.
+
+    /// Answered by `.leaves`.
+    case readLeaves(PartitionID)
+    /// Answered by `.page`.
+    case leafEntries(PartitionID, leaf: Int, after: ScanPosition?, limit: PageLimit)
+
+    // Requests of the control path, opaque to the data path.
+
+    case control(ControlMessage)
+
+    // Answers.
+
+    case record(Record?)
+    case acknowledged(latestTimestamp: HybridTimestamp)
+    case coordinated(ClientResult)
+    case page([KeyedRecord], isLast: Bool)
+    case counted(Int)
+    case leaves(MerkleLeaves)
+    case failed(String)
+}
+
+/// Requests and answers of membership, transfers and snapshots.
+package enum ControlMessage: Sendable, Hashable {
+    /// Who are you? Answered by `.identity`.
+    case identify
+    case identity(Member, clusterID: String?, version: LayoutVersion)
+
+    /// The sender's decided layout version; answered by `.layout` when the receiver's is newer, else by `.nothingNewer`.
+    case gossip(LayoutVersion)
+    case layout([UInt8])
+    case nothingNewer(LayoutVersion)
+
+    // The layout log (SAFETY rules 13-15): one single-decree Paxos per version.
+
+    case prepare(LayoutVersion, Ballot)
+    case promise(LayoutVersion, Ballot, accepted: AcceptedLayout?)
+    case accept(LayoutVersion, Ballot, layout: [UInt8])
+    case accepted(LayoutVersion, Ballot)
+    case refused(LayoutVersion, promised: Ballot, decided: LayoutVersion)
+    /// The layout of a version is decided; answered by `.adopted` once it is stored.
+    case decided([UInt8])
+    case adopted(LayoutVersion)
+
+    /// Answer `.drained` when you have adopted this version and finished every operation begun before it.
+    case drain(LayoutVersion)
+    case drained(LayoutVersion)
+
+    /// Which partitions do you cover? Answered by `.receipts`.
+    case collectReceipts
+    case receipts([PartitionReceipt])
+
+    // Partition transfer: the target pulls.
+
+    /// Answered by `.sealed`.
+    case seal(PartitionID)
+    case sealed(SealedDescription?)
+    /// Answered by `.block`, or by `.sealExpired`.
+    case readBlock(PartitionID, seal: UInt64, index: Int)
+    case block([UInt8], checksum: UInt32)
+    case sealExpired
+    /// Answered by `.sealExpired`.
+    case unseal(PartitionID, seal: UInt64)
+
+    /// Bring the partition's snapshot image into the repository; answered by `.imageStored`.
+    case storeImage(PartitionID, repository: String, intent: String)
+    /// The stored object's description as JSON, defined by the archive module; nil for an empty partition.
+    case imageStored([UInt8]?)
+    /// Can you see this intent in this repository? Answered by `.repositoryChecked`.
+    case checkRepository(String, intent: String)
+    case repositoryChecked(failure: String?)
+    /// What a node knows of itself, as JSON for operators; answered by `.statistics`.
+    case collectStatistics
+    case statistics([UInt8])
+}
+
+/// A receipt on its way to the layout.
+package struct PartitionReceipt: Sendable, Hashable {
+    package let partition: PartitionID
+    package let phase: PartitionMove.Phase
+    package let receipt: PartitionMove.Receipt
+
+    package init(partition: PartitionID, phase: PartitionMove.Phase, receipt: PartitionMove.Receipt) {
+        self.partition = partition
+        self.phase = phase
+        self.receipt = receipt
+    }
+}
+
+/// A sealed partition file at its owner.
+package struct SealedDescription: Sendable, Hashable {
+    package let seal: UInt64
+    package let sizeBytes: Int
+    package let blockBytes: Int
+    package let records: Int
+
+    package init(seal: UInt64, sizeBytes: Int, blockBytes: Int, records: Int) {
+        self.seal = seal
+        self.sizeBytes = sizeBytes
+        self.blockBytes = blockBytes
+        self.records = records
+    }
+}
+
+/// Orders proposals for one layout version; ties between nodes are broken by id.
+package struct Ballot: Sendable, Hashable, Comparable {
+    package static let none = Ballot(round: 0, node: NodeID(rawValue: 0))
+
+    package let round: UInt64
+    package let node: NodeID
+
+    package init(round: UInt64, node: NodeID) {
+        self.round = round
+        self.node = node
+    }
+
+    package static func < (left: Ballot, right: Ballot) -> Bool {
+        (left.round, left.node) < (right.round, right.node)
+    }
+}
+
+package struct AcceptedLayout: Sendable, Hashable {
+    package let ballot: Ballot
+    package let layout: [UInt8]
+
+    package init(ballot: Ballot, layout: [UInt8]) {
+        self.ballot = ballot
+        self.layout = layout
+    }
+}
+
+/// One message on a peer link.
+package struct PeerEnvelope: Sendable, Hashable {
+    /// Chosen by the asker; the answer repeats it.
+    package let correlation: UInt64
+    package let isReply: Bool
+    /// The sender's layout version.
+    package let version: LayoutVersion
+    package let message: PeerMessage
+
+    package init(correlation: UInt64, isReply: Bool, version: LayoutVersion, message: PeerMessage) {
+        self.correlation = correlation
+        self.isReply = isReply
+        self.version = version
+        self.message = message
+    }
+}

@@ -1,0 +1,155 @@
+/// Where answers of storage and peers go, and what this node answers as a replica.
+extension RequestCore {
+    mutating func storageCompleted(_ completion: StorageCompletion, now: Moment, into effects: inout [Effect]) {
+        // A mint is answered twice: when it is merged, and when it is synced. Only the last answer ends the wait.
+        let wait: Wait?
+        if case .minted = completion.outcome {
+            wait = self.storageWaits[completion.token]
+        } else {
+            wait = self.storageWaits.removeValue(forKey: completion.token)
+        }
+        guard let wait else { return }
+        let own = self.configuration.node
+        switch (wait, completion.outcome) {
+        case (.replica(let request), let outcome):
+            self.answerReplica(request, outcome, into: &effects)
+        case (.get(let id), .record(let record)):
+            self.getReplicaAnswered(own, id, record, now: now, into: &effects)
+        case (.put(let id, let attempt), .minted(let record, _)):
+            self.putMinted(record, of: id, attempt: attempt, now: now, into: &effects)
+        case (.put(let id, let attempt), .durable(let receipt)):
+            self.putReplicaAcknowledged(own, id, attempt: attempt, receipt, now: now, into: &effects)
+        case (.put(let id, let attempt), .failed(let failure)):
+            self.mintFailed(failure, of: id, attempt: attempt, into: &effects)
+        case (.scan(let id, let visited), .page(let entries, let isLast)):
+            self.scanAnswered(own, id, visited: visited, entries, isLast: isLast, now: now, into: &effects)
+        case (.count(let id), .counts(let counts)):
+            self.countAnswered(id, counts.liveKeys, into: &effects)
+        case (.replicaCount(let id), .counts(let counts)):
+            self.countAnswered(id, counts.liveKeys, into: &effects)
+        case (_, .failed(let failure)):
+            self.replicaFailed(own, wait, reason: "\(failure)", now: now, into: &effects)
+        case (.get, _), (.put, _), (.forward, _), (.scan, _), (.count, _), (.repair, _), (.replicaCount, _):
+            return
+        }
+    }
+
+    mutating func peerAnswered(
+        _ node: NodeID,
+        _ correlation: UInt64,
+        _ message: PeerMessage,
+        now: Moment,
+        into effects: inout [Effect]
+    ) {
+        guard let (asked, wait) = self.peerWaits[correlation], asked == node else { return }
+        self.peerWaits[correlation] = nil
+        switch (wait, message) {
+        case (.get(let id), .record(let record)):
+            self.getReplicaAnswered(node, id, record, now: now, into: &effects)
+        case (.put(let id, let attempt), .acknowledged(let latest)):
+            _ = self.clock.observe(latest, wallMilliseconds: now.wallMilliseconds)
+            let receipt = DurableReceipt(syncedWithLatestTimestamp: latest)
+            self.putReplicaAcknowledged(node, id, attempt: attempt, receipt, now: now, into: &effects)
+        case (.forward(let id), .coordinated(let result)):
+            self.forwardAnswered(id, result, into: &effects)
+        case (.forward(let id), .failed(let reason)):
+            self.forwardFailed(id, isFateKnown: true, reason: reason, into: &effects)
+        case (.scan(let id, let visited), .page(let entries, let isLast)):
+            self.scanAnswered(node, id, visited: visited, entries, isLast: isLast, now: now, into: &effects)
+        case (.count(let id), .counted(let keys)):
+            self.countAnswered(id, keys, into: &effects)
+        case (.repair, _):
+            return
+        default:
+            self.replicaFailed(node, wait, reason: "unexpected answer", now: now, into: &effects)
+        }
+    }
+
+    mutating func replicaFailed(
+        _ node: NodeID,
+        _ wait: Wait,
+        reason: String,
+        now: Moment,
+        into effects: inout [Effect]
+    ) {
+        switch wait {
+        case .get(let id): self.getReplicaFailed(node, id, now: now, into: &effects)
+        case .put(let id, let attempt): self.putReplicaFailed(node, id, attempt: attempt, now: now, into: &effects)
+        case .forward(let id): self.forwardFailed(id, isFateKnown: false, reason: reason, into: &effects)
+        case .scan(let id, let visited): self.scanFailed(node, id, visited: visited, now: now, into: &effects)
+        case .count(let id), .replicaCount(let id): self.finish(id, with: Self.readLost(0, 1), into: &effects)
+        case .repair, .replica: return
+        }
+    }
+
+    // MARK: Serving as a replica
+
+    mutating func peerAsked(
+        _ request: PeerRequestID,
+        _ message: PeerMessage,
+        now: Moment,
+        into effects: inout [Effect]
+    ) {
+        switch message {
+        case .get(let partition, let key):
+            self.store(.read(partition, key), for: .replica(request), into: &effects)
+        case .put(let partition, let key, let record):
+            self.store(.merge(partition, key, record), for: .replica(request), into: &effects)
+        case .putBatch(let partition, let records):
+            self.store(.mergeBatch(partition, records), for: .replica(request), into: &effects)
+        case .scan(let partition, let position, let limit):
+            self.store(.scan(partition, after: position, limit: limit), for: .replica(request), into: &effects)
+        case .readLeaves(let partition):
+            self.store(.leaves(partition), for: .replica(request), into: &effects)
+        case .leafEntries(let partition, let leaf, let position, let limit):
+            let command = StorageCommand.leafEntries(partition, leaf: leaf, after: position, limit: limit)
+            self.store(command, for: .replica(request), into: &effects)
+        case .count(let partitions):
+            self.countForPeer(request, partitions, now: now, into: &effects)
+        case .coordinate(let put, let id, let timestamp):
+            self.coordinateForPeer(request, put, id, timestamp, now: now, into: &effects)
+        case .control, .record, .acknowledged, .coordinated, .page, .counted, .leaves, .failed:
+            effects.append(.answerPeer(request, .failed("not a request of the data path")))
+        }
+    }
+
+    private mutating func coordinateForPeer(
+        _ request: PeerRequestID,
+        _ put: PutRequest,
+        _ id: RequestID,
+        _ timestamp: HybridTimestamp,
+        now: Moment,
+        into effects: inout [Effect]
+    ) {
+        guard let layout = self.layout, self.operations.count < self.configuration.operationsMax,
+            layout.readRow(of: layout.partitionCount.partition(of: put.key)).contains(self.configuration.node)
+        else {
+            effects.append(.answerPeer(request, .failed("not a replica of the key under my layout, or overloaded")))
+            return
+        }
+        _ = self.clock.observe(timestamp, wallMilliseconds: now.wallMilliseconds)
+        self.coordinate(
+            put,
+            id,
+            timestamp,
+            wasLive: true,
+            layout: layout,
+            for: .peer(request),
+            now: now,
+            into: &effects
+        )
+    }
+
+    private func answerReplica(_ request: PeerRequestID, _ outcome: StorageOutcome, into effects: inout [Effect]) {
+        let message: PeerMessage
+        switch outcome {
+        case .record(let record): message = .record(record)
+        case .durable(let receipt): message = .acknowledged(latestTimestamp: receipt.latestTimestamp)
+        case .page(let entries, let isLast): message = .page(entries, isLast: isLast)
+        case .leaves(let leaves): message = .leaves(leaves)
+        case .failed(let failure): message = .failed("\(failure)")
+        case .minted, .counts: message = .failed("unexpected outcome of storage")
+        }
+        effects.append(.answerPeer(request, message))
+    }
+}

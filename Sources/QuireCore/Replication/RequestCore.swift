@@ -1,0 +1,240 @@
+import HeapModule
+
+/// Coordinates requests and serves as replica: the data path of a node, without I/O (Dynamo §5).
+///
+/// One value per event loop. Events come in with the moment at which they happened, effects go out; ids cross
+/// the seam, sockets and promises never do.
+///
+/// Invariant: everything sent to a client or a peer as "stored" is made from a `DurableReceipt`.
+package struct RequestCore: Sendable {
+    package struct Configuration: Sendable {
+        package var node: NodeID
+        /// After this an operation answers with what it has.
+        package var operationTimeout: Duration
+        /// How long a read that has answered waits for stragglers to repair.
+        package var stragglerTimeout: Duration
+        /// Operations in flight beyond which new ones are refused.
+        package var operationsMax: Int
+        /// Makes request ids; different for every core in the world.
+        package var seed: UInt64
+
+        package init(
+            node: NodeID,
+            seed: UInt64,
+            operationTimeout: Duration = .seconds(2),
+            stragglerTimeout: Duration = .milliseconds(200),
+            operationsMax: Int = 20000
+        ) {
+            self.node = node
+            self.seed = seed
+            self.operationTimeout = operationTimeout
+            self.stragglerTimeout = stragglerTimeout
+            self.operationsMax = operationsMax
+        }
+    }
+
+    /// Names a client's operation at the shell.
+    package struct ClientOperationID: Hashable, Sendable {
+        package let connection: UInt64
+        package let operation: UInt64
+
+        package init(connection: UInt64, operation: UInt64) {
+            self.connection = connection
+            self.operation = operation
+        }
+    }
+
+    /// Names the request of a peer at the shell: the link on which it came, and its correlation id there.
+    package struct PeerRequestID: Hashable, Sendable {
+        package let link: UInt64
+        package let correlation: UInt64
+
+        package init(link: UInt64, correlation: UInt64) {
+            self.link = link
+            self.correlation = correlation
+        }
+    }
+
+    package enum Event: Sendable {
+        case clientAsked(ClientOperationID, ClientOperation)
+        case storageCompleted(StorageCompletion)
+        case peerAsked(PeerRequestID, PeerMessage)
+        case peerAnswered(NodeID, correlation: UInt64, PeerMessage)
+        /// A link to this peer works; requests may be sent.
+        case peerConnected(NodeID)
+        /// The link is gone; what was asked on it will not be answered.
+        case peerLost(NodeID)
+        case layoutAdopted(Layout)
+        /// Report `.drained` when every operation begun before this version is over.
+        case drainAsked(LayoutVersion)
+        case timePassed
+    }
+
+    package enum Effect: Equatable, Sendable {
+        case answerClient(ClientOperationID, ClientResult)
+        case store(token: UInt64, StorageCommand)
+        case askPeer(NodeID, correlation: UInt64, PeerMessage)
+        case answerPeer(PeerRequestID, PeerMessage)
+        case drained(LayoutVersion)
+    }
+
+    let configuration: Configuration
+    var layout: Layout?
+    var clock = HybridClock()
+    var generator: SeededGenerator
+    var connected: Set<NodeID> = []
+    var operations: [UInt64: Operation] = [:]
+    var deadlines = DeadlineQueue()
+    var nextID: UInt64 = 1
+    /// What an outstanding storage token or peer correlation is for.
+    var storageWaits: [UInt64: Wait] = [:]
+    var peerWaits: [UInt64: (node: NodeID, wait: Wait)] = [:]
+    private var drains: [LayoutVersion] = []
+
+    package init(configuration: Configuration) {
+        self.configuration = configuration
+        self.generator = SeededGenerator(seed: configuration.seed)
+    }
+
+    /// Operations in flight, for back-pressure and for people.
+    package var operationCount: Int { self.operations.count }
+
+    package mutating func handle(_ event: Event, now: Moment) -> [Effect] {
+        var effects: [Effect] = []
+        self.handle(event, now: now, into: &effects)
+        return effects
+    }
+
+    package mutating func handle(_ event: Event, now: Moment, into effects: inout [Effect]) {
+        switch event {
+        case .clientAsked(let id, let operation):
+            self.begin(operation, for: .client(id), now: now, into: &effects)
+        case .storageCompleted(let completion):
+            self.storageCompleted(completion, now: now, into: &effects)
+        case .peerAsked(let request, let message):
+            self.peerAsked(request, message, now: now, into: &effects)
+        case .peerAnswered(let node, let correlation, let message):
+            self.peerAnswered(node, correlation, message, now: now, into: &effects)
+        case .peerConnected(let node):
+            self.connected.insert(node)
+        case .peerLost(let node):
+            self.peerLost(node, now: now, into: &effects)
+        case .layoutAdopted(let layout):
+            if layout.version > self.layout?.version ?? .none {
+                self.layout = layout
+            }
+        case .drainAsked(let version):
+            self.drains.append(version)
+        case .timePassed:
+            self.timePassed(now: now, into: &effects)
+        }
+        self.reportDrains(into: &effects)
+    }
+
+    private mutating func reportDrains(into effects: inout [Effect]) {
+        guard !self.drains.isEmpty, let adopted = self.layout?.version else { return }
+        let oldest = self.operations.values.map(\.version).min() ?? adopted
+        for version in self.drains where version <= adopted && version <= oldest {
+            effects.append(.drained(version))
+        }
+        self.drains.removeAll { $0 <= adopted && $0 <= oldest }
+    }
+
+    private mutating func timePassed(now: Moment, into effects: inout [Effect]) {
+        while let id = self.deadlines.popPassed(now.elapsed) {
+            guard let operation = self.operations[id] else { continue }
+            switch operation.body {
+            case .get(var get):
+                let step = get.machine.deadlinePassed()
+                self.operations[id]?.body = .get(get)
+                self.perform(step, of: id, get, now: now, into: &effects)
+            case .put(var put):
+                let action = put.machine.deadlinePassed()
+                self.operations[id]?.body = .put(put)
+                self.perform(action, of: id, now: now, into: &effects)
+            case .forward(let forward):
+                self.finish(id, with: Self.writeLost(0, forward.required), into: &effects)
+            case .scan:
+                self.finish(id, with: Self.readLost(0, 1), into: &effects)
+            case .count:
+                self.finish(id, with: Self.readLost(0, 1), into: &effects)
+            }
+        }
+    }
+
+    private mutating func peerLost(_ node: NodeID, now: Moment, into effects: inout [Effect]) {
+        self.connected.remove(node)
+        let lost = self.peerWaits.filter { $0.value.node == node }.keys.sorted()
+        for correlation in lost {
+            guard let entry = self.peerWaits.removeValue(forKey: correlation) else { continue }
+            self.replicaFailed(node, entry.wait, reason: "connection lost", now: now, into: &effects)
+        }
+    }
+
+    // MARK: Effects that expect an answer
+
+    mutating func store(_ command: StorageCommand, for wait: Wait, into effects: inout [Effect]) {
+        let token = self.takeID()
+        self.storageWaits[token] = wait
+        effects.append(.store(token: token, command))
+    }
+
+    /// - Returns: `false` when there is no link to the node; nothing was sent then.
+    mutating func ask(_ node: NodeID, _ message: PeerMessage, for wait: Wait, into effects: inout [Effect]) -> Bool {
+        guard self.connected.contains(node) else { return false }
+        let correlation = self.takeID()
+        self.peerWaits[correlation] = (node, wait)
+        effects.append(.askPeer(node, correlation: correlation, message))
+        return true
+    }
+
+    mutating func takeID() -> UInt64 {
+        defer { self.nextID += 1 }
+        return self.nextID
+    }
+
+    // MARK: Ends of operations
+
+    mutating func finish(_ id: UInt64, with result: ClientResult, into effects: inout [Effect]) {
+        guard let operation = self.operations.removeValue(forKey: id) else { return }
+        self.answer(operation.asker, with: result, into: &effects)
+    }
+
+    func answer(_ asker: Asker, with result: ClientResult, into effects: inout [Effect]) {
+        switch asker {
+        case .client(let id): effects.append(.answerClient(id, result))
+        case .peer(let request): effects.append(.answerPeer(request, .coordinated(result)))
+        }
+    }
+
+    static func readLost(_ answered: Int, _ required: Int) -> ClientResult {
+        .failed(.quorumLost(acknowledged: answered, required: required, operation: .read))
+    }
+
+    static func writeLost(_ acknowledged: Int, _ required: Int) -> ClientResult {
+        .failed(.quorumLost(acknowledged: acknowledged, required: required, operation: .write))
+    }
+}
+
+/// Operation ids by deadline. Ids whose operation has ended are skipped by whoever pops them.
+struct DeadlineQueue: Sendable {
+    private struct Entry: Comparable, Sendable {
+        let deadline: Duration
+        let id: UInt64
+
+        static func < (left: Entry, right: Entry) -> Bool {
+            (left.deadline, left.id) < (right.deadline, right.id)
+        }
+    }
+
+    private var heap = Heap<Entry>()
+
+    mutating func insert(_ id: UInt64, at deadline: Duration) {
+        self.heap.insert(Entry(deadline: deadline, id: id))
+    }
+
+    mutating func popPassed(_ now: Duration) -> UInt64? {
+        guard let first = self.heap.min, first.deadline <= now else { return nil }
+        return self.heap.popMin()?.id
+    }
+}

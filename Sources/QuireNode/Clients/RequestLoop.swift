@@ -1,0 +1,204 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import QuireCore
+import QuireStorage
+import QuireWire
+
+/// One event loop's share of the data path: a `RequestCore`, the links for its requests, and the clients and
+/// peers that are connected to this loop.
+///
+/// What the core wants stored during one turn of the loop goes to the storage shards in one submission.
+///
+/// `@unchecked Sendable`: every stored property but `sink` is touched on `eventLoop` only, which each entry
+/// point checks or hops to.
+final class RequestLoop: @unchecked Sendable {
+    /// Takes answers of storage threads to the loop, in one hop for all that have gathered meanwhile.
+    private final class Sink: StorageSink {
+        private let gathered = NIOLockedValueBox<[StorageCompletion]>([])
+        private let eventLoop: any EventLoop
+        private let take: @Sendable ([StorageCompletion]) -> Void
+
+        init(eventLoop: any EventLoop, take: @escaping @Sendable ([StorageCompletion]) -> Void) {
+            self.eventLoop = eventLoop
+            self.take = take
+        }
+
+        func deliver(_ completions: [StorageCompletion]) {
+            let isFirst = self.gathered.withLockedValue { gathered in
+                defer { gathered += completions }
+                return gathered.isEmpty
+            }
+            guard isFirst else { return }
+            self.eventLoop.execute {
+                let all = self.gathered.withLockedValue { gathered in
+                    defer { gathered = [] }
+                    return gathered
+                }
+                self.take(all)
+            }
+        }
+    }
+
+    let eventLoop: any EventLoop
+    private let node: NodeRuntime
+    private var core: RequestCore
+    private var links: PeerLinkSet!
+    private var sink: Sink!
+    private var storage: StorageEngine?
+    private var clients: [UInt64: (ClientResult, UInt64) -> Void] = [:]
+    private var peerReplies: [RequestCore.PeerRequestID: PeerReply] = [:]
+    private var nextID: UInt64 = 1
+    private var effects: [RequestCore.Effect] = []
+    private var commands: [(token: UInt64, command: StorageCommand)] = []
+    private var isSubmitScheduled = false
+    private var drainWaiters: [(LayoutVersion, @Sendable () -> Void)] = []
+    private var timer: RepeatedTask?
+
+    init(eventLoop: any EventLoop, node: NodeRuntime) {
+        self.eventLoop = eventLoop
+        self.node = node
+        let seed = SystemRandomNumberGenerator.seed()
+        self.core = RequestCore(configuration: .init(node: node.member.id, seed: seed))
+    }
+
+    /// - Precondition: on the event loop, once.
+    func start() {
+        self.eventLoop.preconditionInEventLoop()
+        self.sink = Sink(eventLoop: self.eventLoop) { [weak self] completions in
+            for completion in completions {
+                self?.handle(.storageCompleted(completion))
+            }
+        }
+        self.links = PeerLinkSet(
+            eventLoop: self.eventLoop,
+            node: self.node,
+            silenceMax: .seconds(2),
+            callbacks: .init(
+                connected: { [unowned self] node in self.handle(.peerConnected(node)) },
+                lost: { [unowned self] node in self.handle(.peerLost(node)) },
+                answered: { [unowned self] node, correlation, message in
+                    self.handle(.peerAnswered(node, correlation: correlation, message))
+                }
+            )
+        )
+        self.timer = self.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { [weak self] _ in
+            self?.links.tick()
+            self?.handle(.timePassed)
+        }
+    }
+
+    func stop() {
+        self.eventLoop.execute {
+            self.timer?.cancel()
+            self.links.stop()
+        }
+    }
+
+    // MARK: From other threads
+
+    /// A layout was adopted; `storage` is open from the first one on.
+    func adopt(_ layout: Layout, storage: StorageEngine) {
+        self.eventLoop.execute {
+            self.storage = storage
+            self.links.keep(layout.members)
+            self.handle(.layoutAdopted(layout))
+        }
+    }
+
+    /// Calls back when every operation begun before `version` is over.
+    func drain(_ version: LayoutVersion, _ done: @escaping @Sendable () -> Void) {
+        self.eventLoop.execute {
+            self.drainWaiters.append((version, done))
+            self.handle(.drainAsked(version))
+        }
+    }
+
+    // MARK: Clients
+
+    /// - Returns: The id under which the connection asks.
+    func register(_ answer: @escaping (ClientResult, _ operation: UInt64) -> Void) -> UInt64 {
+        self.eventLoop.preconditionInEventLoop()
+        defer { self.nextID += 1 }
+        self.clients[self.nextID] = answer
+        return self.nextID
+    }
+
+    func unregister(_ connection: UInt64) {
+        self.eventLoop.preconditionInEventLoop()
+        self.clients[connection] = nil
+    }
+
+    func ask(_ connection: UInt64, operation: UInt64, _ request: ClientOperation) {
+        self.handle(.clientAsked(.init(connection: connection, operation: operation), request))
+    }
+
+    // MARK: Peers
+
+    func asked(_ message: PeerMessage, _ reply: PeerReply) {
+        self.eventLoop.preconditionInEventLoop()
+        let request = RequestCore.PeerRequestID(link: 0, correlation: self.nextID)
+        self.nextID += 1
+        self.peerReplies[request] = reply
+        self.handle(.peerAsked(request, message))
+    }
+
+    // MARK: Effects
+
+    private func handle(_ event: RequestCore.Event) {
+        self.eventLoop.preconditionInEventLoop()
+        var effects: [RequestCore.Effect] = []
+        swap(&effects, &self.effects)
+        self.core.handle(event, now: .current, into: &effects)
+        for effect in effects {
+            self.perform(effect)
+        }
+        effects.removeAll(keepingCapacity: true)
+        swap(&effects, &self.effects)
+    }
+
+    private func perform(_ effect: RequestCore.Effect) {
+        switch effect {
+        case .answerClient(let id, let result):
+            self.clients[id.connection]?(result, id.operation)
+        case .store(let token, let command):
+            self.commands.append((token, command))
+            self.scheduleSubmit()
+        case .askPeer(let node, let correlation, let message):
+            self.links.ask(node, correlation: correlation, message)
+        case .answerPeer(let request, let message):
+            self.peerReplies.removeValue(forKey: request)?.send(message)
+        case .drained(let version):
+            let done = self.drainWaiters.filter { $0.0 <= version }
+            self.drainWaiters.removeAll { $0.0 <= version }
+            done.forEach { $0.1() }
+        }
+    }
+
+    private func scheduleSubmit() {
+        guard !self.isSubmitScheduled else { return }
+        self.isSubmitScheduled = true
+        self.eventLoop.execute { self.submit() }
+    }
+
+    private func submit() {
+        self.isSubmitScheduled = false
+        let commands = self.commands
+        self.commands.removeAll(keepingCapacity: true)
+        if let storage = self.storage {
+            storage.submit(commands, sink: self.sink)
+        } else {
+            for command in commands {
+                self.handle(.storageCompleted(.init(token: command.token, outcome: .failed(.stopping))))
+            }
+        }
+    }
+}
+
+extension SystemRandomNumberGenerator {
+    /// A seed that differs for every core in the world.
+    static func seed() -> UInt64 {
+        var generator = SystemRandomNumberGenerator()
+        return generator.next()
+    }
+}

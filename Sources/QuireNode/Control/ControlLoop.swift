@@ -1,0 +1,318 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import QuireCore
+import QuireStorage
+
+/// The control path's event loop: runs the `ControlCore`, keeps its links, stores its votes, and starts the
+/// background work that it decides on.
+///
+/// `@unchecked Sendable`: the mutable properties are touched on `eventLoop` only.
+final class ControlLoop: @unchecked Sendable {
+    let eventLoop: any EventLoop
+    let node: NodeRuntime
+    private let loops: [RequestLoop]
+    private let store: LayoutStore
+    private let storeThread: NIOThreadPool
+    private var core: ControlCore
+    private(set) var links: PeerLinkSet!
+    private var peerReplies: [RequestCore.PeerRequestID: PeerReply] = [:]
+    private var operators: [ControlCore.OperatorRequestID: EventLoopPromise<ControlCore.OperatorResult>] = [:]
+    private var asks: [UInt64: (node: NodeID, promise: EventLoopPromise<PeerMessage>)] = [:]
+    private var coreAsks: [UInt64: (node: NodeID, at: NIODeadline)] = [:]
+    private var guests: [NodeID: Member] = [:]
+    private var nextID: UInt64 = 1
+    private var timer: RepeatedTask?
+    private var layoutsToAdopt: [Layout] = []
+    private var isOpeningStorage = false
+    private let services = NIOLockedValueBox<NodeServices?>(nil)
+
+    init(
+        eventLoop: any EventLoop,
+        node: NodeRuntime,
+        loops: [RequestLoop],
+        store: LayoutStore,
+        storeThread: NIOThreadPool
+    ) {
+        self.eventLoop = eventLoop
+        self.node = node
+        self.loops = loops
+        self.store = store
+        self.storeThread = storeThread
+        self.core = ControlCore(
+            configuration: .init(
+                member: node.member,
+                seed: SystemRandomNumberGenerator.seed(),
+                encode: LayoutCoding.encode,
+                decode: LayoutCoding.decode
+            )
+        )
+    }
+
+    /// What exists only while the node belongs to a cluster: its storage and the work on it.
+    var currentServices: NodeServices? { self.services.withLockedValue { $0 } }
+
+    func start(_ state: LayoutAcceptor.State) {
+        self.eventLoop.execute {
+            self.links = PeerLinkSet(
+                eventLoop: self.eventLoop,
+                node: self.node,
+                silenceMax: .seconds(15),
+                callbacks: .init(
+                    connected: { [unowned self] node in self.handle(.peerConnected(node)) },
+                    lost: { [unowned self] node in self.lost(node) },
+                    answered: { [unowned self] node, correlation, message in
+                        self.answered(node, correlation, message)
+                    }
+                )
+            )
+            self.handle(.started(state))
+            self.timer = self.eventLoop.scheduleRepeatedTask(
+                initialDelay: .zero,
+                delay: .milliseconds(25)
+            ) { [weak self] _ in
+                self?.tick()
+            }
+        }
+    }
+
+    /// Ends timers, links and background work, then the storage.
+    func stop() async throws {
+        try await self.eventLoop.submit {
+            self.timer?.cancel()
+            self.links.stop()
+        }.get()
+        try await self.currentServices?.stop()
+        self.store.close()
+    }
+
+    // MARK: From other threads
+
+    func asked(_ message: ControlMessage, _ reply: PeerReply) {
+        if self.currentServices?.answer(message, reply) ?? false { return }
+        self.eventLoop.execute {
+            let request = RequestCore.PeerRequestID(link: 0, correlation: self.nextID)
+            self.nextID += 1
+            self.peerReplies[request] = reply
+            self.handle(.peerAsked(request, message))
+        }
+    }
+
+    func operatorAsked(_ request: ControlCore.OperatorRequest) async throws -> ControlCore.OperatorResult {
+        let promise = self.eventLoop.makePromise(of: ControlCore.OperatorResult.self)
+        self.eventLoop.execute {
+            let id = ControlCore.OperatorRequestID(rawValue: self.nextID)
+            self.nextID += 1
+            self.operators[id] = promise
+            self.handle(.operatorAsked(id, request))
+        }
+        return try await promise.futureResult.get()
+    }
+
+    /// Keeps a link to a node that is not a member yet, until it is one.
+    func welcome(_ guest: Member) async throws {
+        try await self.eventLoop.submit {
+            self.guests[guest.id] = guest
+            self.keepLinks()
+        }.get()
+    }
+
+    /// Asks a peer for background work.
+    ///
+    /// - Throws: `NodeError.unreachable` when there is no link, it breaks, or no answer comes in time.
+    func ask(_ node: NodeID, _ message: PeerMessage, timeout: TimeAmount = .seconds(30)) async throws -> PeerMessage {
+        let promise = self.eventLoop.makePromise(of: PeerMessage.self)
+        self.eventLoop.execute {
+            guard self.core.connected.contains(node) else {
+                promise.fail(NodeError(.unreachable, "no link to node \(node)"))
+                return
+            }
+            let correlation = self.nextID << 1 | 1
+            self.nextID += 1
+            self.asks[correlation] = (node, promise)
+            self.links.ask(node, correlation: correlation, message)
+            self.eventLoop.scheduleTask(in: timeout) {
+                self.asks.removeValue(forKey: correlation)?.promise
+                    .fail(NodeError(.unreachable, "node \(node) did not answer within \(timeout)"))
+            }
+        }
+        return try await promise.futureResult.get()
+    }
+
+    func connectedNodes() async throws -> Set<NodeID> {
+        try await self.eventLoop.submit { self.core.connected }.get()
+    }
+
+    func covered(_ receipt: PartitionReceipt) {
+        self.eventLoop.execute { self.handle(.covered(receipt)) }
+    }
+
+    func coverFailed(_ partition: PartitionID, reason: String) {
+        self.eventLoop.execute { self.handle(.coverFailed(partition, reason: reason)) }
+    }
+
+    // MARK: Events
+
+    private func tick() {
+        self.links.tick()
+        let now = NIODeadline.now()
+        let silent = self.coreAsks.filter { now - $0.value.at > .seconds(10) }
+        for (correlation, ask) in silent {
+            self.coreAsks[correlation] = nil
+            self.handle(.peerSilent(ask.node, correlation: correlation >> 1))
+        }
+        self.handle(.timePassed)
+    }
+
+    private func answered(_ node: NodeID, _ correlation: UInt64, _ message: PeerMessage) {
+        if correlation & 1 == 1 {
+            self.asks.removeValue(forKey: correlation)?.promise.succeed(message)
+        } else if self.coreAsks.removeValue(forKey: correlation) != nil {
+            self.handle(.peerAnswered(node, correlation: correlation >> 1, message))
+        }
+    }
+
+    private func lost(_ node: NodeID) {
+        for (correlation, ask) in self.asks where ask.node == node {
+            self.asks[correlation] = nil
+            ask.promise.fail(NodeError(.unreachable, "the link to node \(node) broke"))
+        }
+        for (correlation, ask) in self.coreAsks where ask.node == node {
+            self.coreAsks[correlation] = nil
+            self.handle(.peerSilent(node, correlation: correlation >> 1))
+        }
+        self.handle(.peerLost(node))
+    }
+
+    private func handle(_ event: ControlCore.Event) {
+        self.eventLoop.preconditionInEventLoop()
+        for effect in self.core.handle(event, now: MachineClock.elapsed) {
+            self.perform(effect)
+        }
+    }
+
+    // MARK: Effects
+
+    private func perform(_ effect: ControlCore.Effect) {
+        switch effect {
+        case .store(let token, let state):
+            self.save(state, token)
+        case .answerPeer(let request, let message):
+            self.peerReplies.removeValue(forKey: request)?.send(.control(message))
+        case .askPeer(let node, let correlation, let message):
+            self.coreAsks[correlation << 1] = (node, .now())
+            self.links.ask(node, correlation: correlation << 1, .control(message))
+        case .adopt(let layout):
+            self.adopt(layout)
+        case .drain(let version):
+            self.drain(version)
+        case .fill(let partition, let sources):
+            self.currentServices?.moves.fill(partition, from: sources)
+        case .takeOver(let partition, let owners):
+            self.currentServices?.moves.takeOver(partition, from: owners)
+        case .keepOnly(let partitions):
+            self.currentServices?.moves.keepOnly(Set(partitions))
+        case .answerOperator(let id, let result):
+            self.operators.removeValue(forKey: id)?.succeed(result)
+        }
+    }
+
+    /// Votes are answered only after this: a state that cannot be stored is never spoken of.
+    private func save(_ state: LayoutAcceptor.State, _ token: UInt64) {
+        let store = self.store
+        self.storeThread.runIfActive(eventLoop: self.eventLoop) { try store.save(state) }
+            .whenComplete { result in
+                switch result {
+                case .success:
+                    self.handle(.stored(token: token))
+                case .failure(let error):
+                    self.node.logger.critical(
+                        "layout.db cannot be written; this node takes no part in membership steps",
+                        metadata: ["error": "\(error)"]
+                    )
+                }
+            }
+    }
+
+    private func adopt(_ layout: Layout) {
+        self.node.logger.info("layout adopted", metadata: ["version": "\(layout.version)"])
+        self.node.adopt(layout)
+        for member in layout.members {
+            self.guests[member.id] = nil
+        }
+        self.keepLinks()
+        guard let services = self.currentServices else {
+            self.layoutsToAdopt.append(layout)
+            self.openStorage(for: layout)
+            return
+        }
+        self.loops.forEach { $0.adopt(layout, storage: services.storage.engine) }
+    }
+
+    private func keepLinks() {
+        let members = self.node.layout?.members ?? []
+        let staged = (self.node.layout?.staged ?? []).compactMap { change -> Member? in
+            if case .join(let member) = change { return member }
+            return nil
+        }
+        var kept = members
+        for member in staged + self.guests.values.sorted(by: { $0.id < $1.id }) where !kept.contains(where: { $0.id == member.id }) {
+            kept.append(member)
+        }
+        self.links.keep(kept)
+    }
+
+    /// The first layout says to which cluster the data belongs: only now can the storage be opened.
+    private func openStorage(for layout: Layout) {
+        guard !self.isOpeningStorage else { return }
+        self.isOpeningStorage = true
+        let node = self.node
+        self.storeThread.runIfActive(eventLoop: self.eventLoop) { try NodeServices.openStorage(for: layout, node: node) }
+            .whenComplete { result in
+                switch result {
+                case .success(let engine):
+                    self.storageOpened(engine)
+                case .failure(let error):
+                    self.node.logger.critical("the data directory cannot be opened", metadata: ["error": "\(error)"])
+                    self.isOpeningStorage = false
+                    self.eventLoop.scheduleTask(in: .seconds(5)) { self.openStorage(for: layout) }
+                }
+            }
+    }
+
+    private func storageOpened(_ engine: StorageEngine) {
+        let services = NodeServices(engine: engine, control: self, node: self.node)
+        self.services.withLockedValue { $0 = services }
+        for layout in self.layoutsToAdopt {
+            self.loops.forEach { $0.adopt(layout, storage: engine) }
+        }
+        self.layoutsToAdopt = []
+        if let layout = self.node.layout {
+            let held = layout.partitionCount.partitions.filter { layout.holders(of: $0).contains(self.node.member.id) }
+            services.moves.keepOnly(Set(held))
+        }
+    }
+
+    private func drain(_ version: LayoutVersion) {
+        let remaining = NIOLockedValueBox(self.loops.count)
+        for loop in self.loops {
+            loop.drain(version) {
+                let left = remaining.withLockedValue { count in
+                    count -= 1
+                    return count
+                }
+                guard left == 0 else { return }
+                self.eventLoop.execute { self.handle(.drained(version)) }
+            }
+        }
+    }
+}
+
+extension ControlLoop {
+    /// Asks a peer's data path. A peer that is this node itself is a programming error.
+    func askData(_ node: NodeID, _ message: PeerMessage) async throws -> PeerMessage {
+        precondition(node != self.node.member.id, "a node asks itself over the network")
+        return try await self.ask(node, message)
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import Glibc
+import QuireCore
+import QuireStorage
+import QuireWire
+
+/// What a node knows of itself, for whoever asks it for the cluster's status. Travels as JSON.
+struct NodeReport: Codable, Sendable {
+    var layoutVersion: Int
+    var records: Int
+    var storedBytes: Int
+    var partitionBytes: [Int: Int]
+    var diskFreeBytes: Int
+    var quarantined: [Int]
+    var incoming: [TransferAPI.Incoming]
+
+    static func collect(node: NodeRuntime, services: NodeServices) async -> NodeReport {
+        var report = NodeReport(
+            layoutVersion: node.layoutVersion.rawValue,
+            records: 0,
+            storedBytes: 0,
+            partitionBytes: [:],
+            diskFreeBytes: self.freeBytes(at: node.configuration.dataDirectory),
+            quarantined: [],
+            incoming: services.moves.incoming
+        )
+        // A storage that is stopping has no figures; the rest is still worth telling.
+        guard let statistics = try? await services.storage.engine.statistics() else { return report }
+        for partition in statistics.partitions {
+            report.records += partition.tally?.records ?? 0
+            report.storedBytes += partition.bytes
+            report.partitionBytes[partition.partition.rawValue] = partition.bytes
+        }
+        report.quarantined = statistics.quarantined.keys.map(\.rawValue).sorted()
+        return report
+    }
+
+    func encoded() -> [UInt8] {
+        do {
+            return Array(try JSONEncoder().encode(self))
+        } catch {
+            preconditionFailure("a report that JSON cannot hold: \(error)")
+        }
+    }
+
+    static func decode(_ bytes: [UInt8]) -> NodeReport? {
+        // A peer of another version may send what this one does not read: its figures are left out then.
+        try? JSONDecoder().decode(NodeReport.self, from: Data(bytes))
+    }
+
+    private static func freeBytes(at path: String) -> Int {
+        var statistics = statvfs()
+        guard statvfs(path, &statistics) == 0 else { return 0 }
+        return Int(statistics.f_bavail) * Int(statistics.f_frsize)
+    }
+}

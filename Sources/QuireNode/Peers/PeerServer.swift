@@ -1,0 +1,53 @@
+import Logging
+import NIOCore
+import NIOPosix
+import QuireCore
+import QuireWire
+
+/// Takes connections of other nodes and hands their requests to the data path or to the control path.
+struct PeerServer: Sendable {
+    let node: NodeRuntime
+    let loops: [RequestLoop]
+    let control: ControlLoop
+
+    func start(group: MultiThreadedEventLoopGroup) async throws -> any Channel {
+        try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 256)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(self.handler(on: channel.eventLoop))
+                }
+            }
+            .bind(host: self.node.configuration.host, port: self.node.configuration.peerPort)
+            .get()
+    }
+
+    private func handler(on eventLoop: any EventLoop) -> PeerChannel {
+        let loop = self.loops.first { $0.eventLoop === eventLoop }
+        let node = self.node
+        let control = self.control
+        return PeerChannel(
+            handshake: node.handshake(role: .responder),
+            callbacks: .init(
+                established: { _, _ in },
+                received: { channel, envelope in
+                    guard !envelope.isReply else { return }
+                    let reply = PeerReply(channel, on: eventLoop, correlation: envelope.correlation, node: node)
+                    if case .control(let message) = envelope.message {
+                        control.asked(message, reply)
+                    } else if let loop {
+                        loop.asked(envelope.message, reply)
+                    } else {
+                        reply.send(.failed("this connection takes no data requests"))
+                    }
+                },
+                closed: { _, refusal in
+                    guard let refusal else { return }
+                    node.logger.warning("peer refused", metadata: ["reason": "\(refusal.message)"])
+                }
+            )
+        )
+    }
+}

@@ -1,0 +1,175 @@
+import Foundation
+import Logging
+import NIOCore
+import QuireArchive
+import QuireCore
+import QuireWire
+
+/// Takes one snapshot of the whole keyspace: every partition's image is brought into the repository by one of
+/// its replicas, then the manifest is published (DESIGN §9).
+///
+/// Promise `quorum`: every write acknowledged before the snapshot began is contained, itself or a descendant.
+/// It holds when of each partition fewer than W replicas could not be consulted; else the snapshot says `fuzzy`.
+struct SnapshotTask: Sendable {
+    private static let partitionsAtOnce = 4
+
+    let repositoryPath: String
+    let node: NodeRuntime
+    let control: ControlLoop
+    let services: NodeServices
+    let report: TaskReport
+
+    func run() async throws {
+        guard let layout = self.node.layout else {
+            throw ClusterAPI.Failure(code: "not_initialised", message: "this node belongs to no cluster")
+        }
+        let began = UTCTime(milliseconds: MachineClock.wallMilliseconds)
+        let repository = try DirectoryRepository.open(at: self.repositoryPath, createIfMissing: true)
+        var generator = SystemRandomNumberGenerator()
+        let id = SnapshotID(beganAt: began, salt: UInt32.random(in: .min ... .max, using: &generator))
+        self.report.update { status in
+            status.snapshot = id.text
+            status.unitsTotal = layout.partitionCount.rawValue
+            status.step = "checking the repository"
+        }
+        let expires = UTCTime(milliseconds: began.milliseconds + 24 * 3600 * 1000)
+        try repository.declare(
+            SnapshotIntent(
+                snapshot: id,
+                clusterID: layout.clusterID,
+                node: self.node.member.id,
+                beganAt: began,
+                expiresAt: expires
+            )
+        )
+        do {
+            try await self.requireSameRepository(layout, id)
+            let parts = try await self.storePartitions(layout, id)
+            try self.publish(parts, layout, id, began, in: repository)
+        } catch {
+            try repository.withdrawIntent(of: id)
+            throw error
+        }
+        try repository.withdrawIntent(of: id)
+    }
+
+    /// Members write their own share: each must see this very directory.
+    private func requireSameRepository(_ layout: Layout, _ id: SnapshotID) async throws {
+        let connected = try await self.control.connectedNodes()
+        for member in layout.members where connected.contains(member.id) {
+            let question = ControlMessage.checkRepository(self.repositoryPath, intent: id.text)
+            guard case .control(.repositoryChecked(let failure?)) = try await self.control.ask(member.id, .control(question))
+            else { continue }
+            throw ClusterAPI.Failure(code: "repository_not_shared", message: "\(member.name): \(failure)")
+        }
+    }
+
+    private func storePartitions(_ layout: Layout, _ id: SnapshotID) async throws -> [Manifest.Partition] {
+        self.report.update { $0.step = "storing partitions" }
+        return try await withThrowingTaskGroup(of: Manifest.Partition.self) { group in
+            var waiting = layout.partitionCount.partitions[...]
+            var parts: [Manifest.Partition] = []
+            for _ in 0..<Self.partitionsAtOnce {
+                guard let next = waiting.popFirst() else { break }
+                group.addTask { try await self.store(next, id) }
+            }
+            while let part = try await group.next() {
+                parts.append(part)
+                self.note(part)
+                if let next = waiting.popFirst() {
+                    group.addTask { try await self.store(next, id) }
+                }
+            }
+            return parts
+        }
+    }
+
+    /// The first replica that can does it; the row may have changed since the snapshot began.
+    private func store(_ partition: PartitionID, _ id: SnapshotID) async throws -> Manifest.Partition {
+        guard let layout = self.node.layout else { preconditionFailure("a cluster was left during its snapshot") }
+        var reasons: [String] = []
+        for owner in layout.readRow(of: partition) {
+            do {
+                return try await self.store(partition, at: owner, id)
+            } catch {
+                let name = layout.member(owner)?.name ?? owner.description
+                reasons.append("\(name): \(error)")
+            }
+        }
+        throw ClusterAPI.Failure(
+            code: "partition_unavailable",
+            message: "no replica of partition \(partition) could store its image (\(reasons.joined(separator: "; ")))"
+        )
+    }
+
+    private func store(_ partition: PartitionID, at owner: NodeID, _ id: SnapshotID) async throws -> Manifest.Partition {
+        if owner == self.node.member.id {
+            return try await self.services.images.storeImage(partition, repository: self.repositoryPath, intent: id.text)
+        }
+        let request = ControlMessage.storeImage(partition, repository: self.repositoryPath, intent: id.text)
+        switch try await self.control.ask(owner, .control(request), timeout: .minutes(30)) {
+        case .control(.imageStored(let json?)):
+            return try JSONDecoder().decode(Manifest.Partition.self, from: Data(json))
+        case .failed(let reason):
+            throw NodeError(.unreachable, reason)
+        default:
+            throw NodeError(.unreachable, "unexpected answer")
+        }
+    }
+
+    private func note(_ part: Manifest.Partition) {
+        self.report.update { status in
+            status.unitsDone += 1
+            status.bytesDone += part.object?.imageBytes ?? 0
+            status.records += part.object?.recordCount ?? 0
+            status.imageBytes += part.object?.imageBytes ?? 0
+            status.storedBytes += part.isReused ? 0 : part.object?.storedBytes ?? 0
+        }
+    }
+
+    private func publish(
+        _ parts: [Manifest.Partition],
+        _ layout: Layout,
+        _ id: SnapshotID,
+        _ began: UTCTime,
+        in repository: DirectoryRepository
+    ) throws {
+        self.report.update { $0.step = "publishing" }
+        let json = LayoutCoding.encode(layout)
+        let promise = self.promise(of: parts, layout)
+        let previous = try PreviousObjects(in: repository, clusterID: layout.clusterID)
+        let manifest = Manifest(
+            snapshot: id,
+            parent: previous.parent,
+            clusterID: layout.clusterID,
+            quireVersion: QuireVersion.current,
+            beganAt: began,
+            endedAt: UTCTime(milliseconds: MachineClock.wallMilliseconds),
+            promise: promise,
+            partitionCount: layout.partitionCount,
+            quorums: layout.quorums,
+            layout: Manifest.LayoutReference(version: layout.version, json: json),
+            members: layout.members,
+            partitions: parts
+        )
+        try repository.publish(manifest, layoutJSON: json)
+        self.report.update { status in
+            status.step = "done"
+            status.promise = promise.level.rawValue
+            status.warnings += promise.reasons + previous.damaged.map(\.description)
+        }
+    }
+
+    /// A write was acknowledged by W replicas of its row: if fewer than W were not consulted, one of them was.
+    private func promise(of parts: [Manifest.Partition], _ layout: Layout) -> Manifest.Promise {
+        var reasons: [String] = []
+        for part in parts.sorted(by: { $0.partition < $1.partition }) {
+            let row = layout.writeRows(of: part.partition)[0]
+            let missing = row.filter { part.missing.contains($0) }
+            guard missing.count >= Layout.effective(layout.quorums.writeQuorum, in: row) else { continue }
+            let names = missing.map { layout.member($0)?.name ?? $0.description }.joined(separator: ", ")
+            reasons.append("partition \(part.partition): \(names) could not be consulted")
+        }
+        return reasons.isEmpty ? .quorum : .fuzzy(reasons)
+    }
+}

@@ -1,0 +1,205 @@
+import QuireCore
+
+/// Exchanges, retires and finishes whole partition files.
+extension ShardCore {
+    // MARK: Install
+
+    /// Makes a verified image the partition's file, and merges into it what the replica has written meanwhile.
+    ///
+    /// Steps, each durable before the next, so that a start after a crash can go on from any of them
+    /// (`resumeInstalls`): 1. the live file is complete and closed; 2. it bears the name of `incoming/<p>.live.db`;
+    /// 3. the image bears the name of the partition's file; 4. that names no actor; 5. the rows of the former
+    /// file are merged; 6. the former file is gone.
+    func install(_ partition: PartitionID, imagePath: String) throws {
+        let state = self.state(of: partition)
+        guard self.seals[partition] == nil else { throw self.sealHeldError(partition) }
+        try self.finishLiveMerge(of: state)
+        try FileSystem.syncFile(imagePath)
+        try self.flushAndClose(state)
+        try self.exchangeFiles(of: state, for: imagePath)
+        try self.endQuarantine(state)
+        state.hasFile = true
+        state.actor = nil
+        state.mayContinueActor = false
+        state.forgetFile()
+        do {
+            try self.file(of: state)?.forgetActor()
+            try self.finishLiveMerge(of: state)
+        } catch {
+            throw self.controlFailure(error, state)
+        }
+    }
+
+    private func flushAndClose(_ state: PartitionState) throws {
+        guard state.quarantine == nil else { return }
+        do {
+            try self.flush(state)
+            try self.completeAndClose(state)
+        } catch {
+            throw self.controlFailure(error, state)
+        }
+    }
+
+    private func exchangeFiles(of state: PartitionState, for imagePath: String) throws {
+        let path = self.directory.file(of: state.partition)
+        let live = self.directory.liveFile(of: state.partition)
+        if state.hasFile {
+            try FileSystem.move(path, to: live)
+            self.liveMerges.insert(state.partition)
+        }
+        do {
+            try FileSystem.removeCompanions(of: path)
+            try FileSystem.syncDirectory(self.directory.incoming)
+            try FileSystem.syncDirectory(self.directory.partitions)
+            try FileSystem.move(imagePath, to: path)
+        } catch {
+            if state.hasFile {
+                try FileSystem.move(live, to: path)
+                self.liveMerges.remove(state.partition)
+            }
+            throw error
+        }
+        try FileSystem.syncDirectory(self.directory.partitions)
+        try FileSystem.syncDirectory(self.directory.incoming)
+    }
+
+    /// At start: goes on with installs that a crash has interrupted.
+    func resumeInstalls(of partitions: [PartitionID]) throws {
+        for partition in partitions {
+            let state = self.state(of: partition)
+            if !state.hasFile && state.quarantine == nil {
+                // The image had not got its place yet.
+                let path = self.directory.file(of: partition)
+                try FileSystem.removeCompanions(of: path)
+                try FileSystem.move(self.directory.liveFile(of: partition), to: path)
+                try FileSystem.syncDirectory(self.directory.partitions)
+                state.hasFile = true
+            } else {
+                self.liveMerges.insert(partition)
+                guard state.quarantine == nil else { continue }
+                state.mayContinueActor = false
+                try self.file(of: state)?.forgetActor()
+                try self.finishLiveMerge(of: state)
+            }
+        }
+    }
+
+    /// Merges the former file of the partition, if there is one, into its present one, then removes it.
+    ///
+    /// When it throws, the former file is still there, and `maintain` tries again.
+    func finishLiveMerge(of state: PartitionState) throws {
+        guard self.liveMerges.contains(state.partition), state.quarantine == nil else { return }
+        let live = self.directory.liveFile(of: state.partition)
+        let reader = try PartitionImageReader(path: live, expecting: self.configuration.identity(of: state.partition))
+        var position: ScanPosition?
+        var isLast = false
+        while !isLast {
+            let page = try reader.page(after: position, limit: PageLimit(records: 2048, bytes: 8 << 20))
+            for row in page.rows {
+                _ = try self.merge(row.record, into: row.key, in: state)
+            }
+            // Not through the log: the former file stays until the flush has synced them.
+            try self.flush(state)
+            position = page.rows.last.map { ScanPosition(key: $0.key) }
+            isLast = page.isLast
+        }
+        self.liveMerges.remove(state.partition)
+        try FileSystem.remove(live)
+        try FileSystem.removeCompanions(of: live)
+        try FileSystem.syncDirectory(self.directory.incoming)
+    }
+
+    // MARK: Retire
+
+    /// Moves the complete file of a partition aside; the log no longer brings its records back.
+    ///
+    /// - Returns: Where the file is now; `nil` when there was none.
+    func retire(_ partition: PartitionID) throws -> String? {
+        let state = self.state(of: partition)
+        if let reason = state.quarantine { throw self.quarantineError(state, reason) }
+        guard self.seals[partition] == nil else { throw self.sealHeldError(partition) }
+        try self.flush(state)
+        guard state.hasFile else { return nil }
+        if let refusal = self.prepareForWrites() { throw self.logError(refusal) }
+        do {
+            try self.completeAndClose(state)
+        } catch {
+            throw self.controlFailure(error, state)
+        }
+        // First the log, then the name: what the log forgets is in the file, wherever a crash leaves it.
+        self.log.appendRetirement(of: partition)
+        try self.log.sync()
+        let path = self.directory.file(of: partition)
+        let target = "\(self.directory.retired)/\(partition)-\(self.configuration.now()).db"
+        try FileSystem.move(path, to: target)
+        try FileSystem.removeCompanions(of: path)
+        try FileSystem.syncDirectory(self.directory.retired)
+        try FileSystem.syncDirectory(self.directory.partitions)
+        state.hasFile = false
+        state.actor = nil
+        state.mayContinueActor = false
+        state.forgetFile()
+        return target
+    }
+
+    private func logError(_ failure: StorageFailure) -> StorageError {
+        StorageError(.inputOutput, "the log takes no writes now: retry later", cause: "\(failure)")
+    }
+
+    // MARK: Stop
+
+    /// Brings every record into complete files, with the actors that may live on after a clean stop.
+    func finish() throws {
+        self.seals = [:]
+        for state in self.states where state.quarantine == nil {
+            try self.flush(state)
+            if let actor = state.actor { try self.file(of: state)?.write(actor: actor) }
+            try self.completeAndClose(state)
+        }
+        try self.rotateLog()
+        self.removeUnneededSegments()
+        self.close()
+    }
+
+    /// Lets go of everything without writing anything.
+    func close() {
+        self.files = [:]
+        self.log.close()
+    }
+
+    /// Copies the WAL into the main file, closes both, and removes the WAL.
+    private func completeAndClose(_ state: PartitionState) throws {
+        guard state.hasFile else { return }
+        let path = self.directory.file(of: state.partition)
+        if self.files[state.partition] != nil || FileSystem.sizeBytes(path + "-wal") > 0 {
+            guard let file = try self.file(of: state), try file.checkpoint(.truncate) else {
+                throw StorageError(.inputOutput, "a checkpoint is not complete", partition: state.partition, path: path)
+            }
+        }
+        self.files[state.partition] = nil
+        try FileSystem.removeCompanions(of: path)
+    }
+
+    // MARK: Statistics
+
+    func addStatistics(to statistics: inout StorageStatistics) {
+        for state in self.states where state.hasFile || !state.buffer.isEmpty {
+            statistics.partitions.append(
+                StorageStatistics.Partition(
+                    partition: state.partition,
+                    tally: state.summary?.tally,
+                    bytes: self.sizeBytes(of: state),
+                    bufferedRecords: state.buffer.count,
+                    isSealed: self.seals[state.partition] != nil
+                )
+            )
+        }
+        for state in self.states {
+            if let reason = state.quarantine { statistics.quarantined[state.partition] = reason }
+        }
+        statistics.bufferBytes += self.bufferedBytes
+        statistics.logBytes += self.log.totalBytes
+        statistics.openFiles += self.files.count
+        if let failure = self.log.failure { statistics.logFailures[self.index] = failure }
+    }
+}

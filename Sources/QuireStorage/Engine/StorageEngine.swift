@@ -1,0 +1,188 @@
+import Dispatch
+import Glibc
+package import QuireCore
+
+/// The storage of one node: durable records, one file per partition replica.
+///
+/// Commands go to the shard of their partition, `p mod K`, and are answered through sinks. A write is
+/// answered by `.durable` only after its record was synced. Control calls run on the shard's thread, after
+/// everything that was submitted before them.
+///
+/// Between `init` and `stop` the engine holds its data directory; a process has one engine per directory.
+package final class StorageEngine: Sendable {
+    package let configuration: StorageConfiguration
+    private let shards: [StorageShard]
+    private let directory: DataDirectory
+    private let lockDescriptor: Int32
+    private let lineage: UInt64
+
+    /// Opens a data directory, recovers what its log holds, starts the shards.
+    ///
+    /// Blocks; run it off event loops.
+    package init(_ configuration: StorageConfiguration) throws(StorageError) {
+        let directory = DataDirectory(path: configuration.directory)
+        try directory.make()
+        let descriptor = try directory.acquire()
+        do {
+            let recovered = try StorageRecovery(configuration: configuration, directory: directory).run()
+            self.shards = recovered.cores.map { StorageShard(core: $0) }
+            self.lineage = recovered.lineage
+        } catch {
+            close(descriptor)
+            throw Self.storageError(error)
+        }
+        self.configuration = configuration
+        self.directory = directory
+        self.lockDescriptor = descriptor
+        for shard in self.shards {
+            shard.start()
+        }
+    }
+
+    /// Hands commands to their shards. Tokens are the caller's; completions name them again.
+    package func submit(_ commands: [(token: UInt64, command: StorageCommand)], sink: any StorageSink) {
+        let count = self.shards.count
+        if commands.count == 1 || count == 1 {
+            guard let first = commands.first else { return }
+            self.shards[first.command.partition.rawValue % count].submit(commands, sink: sink)
+            return
+        }
+        var parts = [[(token: UInt64, command: StorageCommand)]](repeating: [], count: count)
+        for command in commands {
+            parts[command.command.partition.rawValue % count].append(command)
+        }
+        for (shard, part) in zip(self.shards, parts) where !part.isEmpty {
+            shard.submit(part, sink: sink)
+        }
+    }
+
+    // MARK: Seals
+
+    /// Holds the partition's file still, complete with all that was acknowledged before.
+    ///
+    /// - Returns: `nil` when the partition has no records here.
+    /// - Throws: `sealHeld` when an older seal is held and records were written since.
+    package func seal(_ partition: PartitionID) async throws -> SealedImage? {
+        try await self.shard(of: partition).perform { try $0.seal(partition) }
+    }
+
+    /// - Parameter index: In `0..<seal.blockCount`; every block but the last has `SealedImage.blockBytes`.
+    /// - Throws: `sealExpired` when the seal is gone.
+    package func readBlock(_ seal: SealedImage, _ index: Int) async throws -> [UInt8] {
+        try await self.shard(of: seal.partition).perform { try $0.readBlock(seal, index: index) }
+    }
+
+    /// Releasing what is gone does nothing.
+    package func unseal(_ seal: SealedImage) async throws {
+        try await self.shard(of: seal.partition).perform { $0.unseal(seal) }
+    }
+
+    // MARK: Files
+
+    /// A name in `incoming/` to which an image may be downloaded; removed at the next start.
+    package func incomingPath(named name: String) -> String {
+        "\(self.directory.incoming)/\(name)"
+    }
+
+    /// Checks an image, then makes it the partition's file and merges into it what was written here meanwhile.
+    ///
+    /// Ends a quarantine. The replica mints under a fresh actor afterwards.
+    ///
+    /// - Parameter path: In `incoming/`; the file is taken away. Untouched when this throws `corruptFile` or
+    ///   `foreignData`.
+    package func install(_ partition: PartitionID, imageAt path: String) async throws {
+        let configuration = self.configuration
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            DispatchQueue.global().async {
+                continuation.resume(
+                    with: Result { try Self.check(imageAt: path, of: partition, configuration: configuration) }
+                )
+            }
+        }
+        try await self.shard(of: partition).perform { try $0.install(partition, imagePath: path) }
+    }
+
+    /// Moves the partition's file to `retired/`.
+    ///
+    /// - Returns: Where it is; `nil` when there was none.
+    package func retire(_ partition: PartitionID) async throws -> String? {
+        try await self.shard(of: partition).perform { try $0.retire(partition) }
+    }
+
+    /// Ends a quarantine without an image: the partition begins anew, empty but for what the log still holds.
+    package func readmit(_ partition: PartitionID) async throws {
+        try await self.shard(of: partition).perform { try $0.endQuarantine($0.state(of: partition)) }
+    }
+
+    /// Brings a partition's buffered records into its file.
+    package func flush(_ partition: PartitionID) async throws {
+        try await self.shard(of: partition).perform { try $0.flush($0.state(of: partition)) }
+    }
+
+    package func statistics() async throws -> StorageStatistics {
+        var statistics = StorageStatistics()
+        for shard in self.shards {
+            let before = statistics
+            statistics = try await shard.perform { core in
+                var result = before
+                core.addStatistics(to: &result)
+                return result
+            }
+        }
+        statistics.partitions.sort { $0.partition < $1.partition }
+        return statistics
+    }
+
+    // MARK: End
+
+    /// Stops cleanly: everything is in complete files, and actors may live on.
+    ///
+    /// When it throws, everything acknowledged is still in log and files, but the next start finds an unclean end.
+    package func stop() async throws {
+        var failure: (any Error)?
+        for shard in self.shards {
+            do {
+                try await shard.perform { try $0.finish() }
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        self.end()
+        defer { close(self.lockDescriptor) }
+        if let failure { throw failure }
+        try self.directory.putCleanMarker(lineage: self.lineage)
+    }
+
+    /// Ends as a crash would: nothing is flushed, nothing is marked. For tests.
+    package func abandon() {
+        self.end()
+        close(self.lockDescriptor)
+    }
+
+    private func end() {
+        for shard in self.shards {
+            shard.join()
+            shard.idleCore.close()
+        }
+    }
+
+    private func shard(of partition: PartitionID) -> StorageShard {
+        self.shards[partition.rawValue % self.shards.count]
+    }
+
+    private static func check(
+        imageAt path: String,
+        of partition: PartitionID,
+        configuration: StorageConfiguration
+    ) throws {
+        // A left-over WAL beside the image would be replayed over it.
+        try FileSystem.removeCompanions(of: path)
+        let reader = try PartitionImageReader(path: path, expecting: configuration.identity(of: partition))
+        try reader.checkStructure()
+        try reader.checkContent(digester: configuration.digester)
+    }
+
+    private static func storageError(_ error: any Error) -> StorageError {
+        (error as? StorageError) ?? StorageError(.inputOutput, "storage cannot start", cause: "\(error)")
+    }
+}

@@ -1,0 +1,108 @@
+import QuireCore
+
+/// Brings a data directory from whatever end its last engine met to a set of shards that can take commands.
+///
+/// Order: the marker of a clean stop goes first; then interrupted installs are sorted out; then the log is
+/// replayed into write buffers, which is idempotent; then each shard begins a new segment.
+struct StorageRecovery {
+    let configuration: StorageConfiguration
+    let directory: DataDirectory
+
+    func run() throws -> (cores: [ShardCore], lineage: UInt64) {
+        let previous = try self.directory.takeCleanMarker()
+        let lineage = previous ?? self.configuration.random()
+        let liveFiles = try self.cleanIncoming()
+        let cores = try self.makeCores(lineage: lineage, isContinued: previous != nil)
+        let shardCount = self.configuration.shardCount
+        try self.replayLogs(into: cores)
+        for core in cores {
+            try core.resumeInstalls(of: liveFiles.filter { $0.rawValue % shardCount == core.index })
+        }
+        return (cores, lineage)
+    }
+
+    /// Removes what downloads left behind.
+    ///
+    /// - Returns: Partitions whose former file waits to be merged.
+    private func cleanIncoming() throws -> [PartitionID] {
+        let suffix = ".live.db"
+        for name in try FileSystem.list(self.directory.incoming) where !name.hasSuffix(suffix) {
+            try FileSystem.remove("\(self.directory.incoming)/\(name)")
+        }
+        return try self.directory.partitions(in: self.directory.incoming, suffix: suffix).filter(self.isKnown)
+    }
+
+    private func makeCores(lineage: UInt64, isContinued: Bool) throws -> [ShardCore] {
+        let existing = Set(try self.directory.partitions(in: self.directory.partitions, suffix: ".db"))
+        var quarantined: [PartitionID: String] = [:]
+        for partition in try self.directory.partitions(in: self.directory.quarantine, suffix: ".reason") {
+            let reason = try FileSystem.read(self.directory.reason(of: partition))
+            quarantined[partition] = String(decoding: reason.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        }
+        return (0..<self.configuration.shardCount).map { index in
+            ShardCore(
+                configuration: self.configuration,
+                directory: self.directory,
+                index: index,
+                lineage: lineage,
+                isContinued: isContinued,
+                existing: existing,
+                quarantined: quarantined
+            )
+        }
+    }
+
+    private func replayLogs(into cores: [ShardCore]) throws {
+        let reader = LogReader(directory: self.directory.log, clusterID: self.configuration.clusterID)
+        let sequences = try reader.sequencesByShard()
+        var segments: [Int: [LogReader.Segment]] = [:]
+        for (shard, found) in sequences.sorted(by: { $0.key < $1.key }) {
+            segments[shard] = try reader.read(shard: shard, sequences: found) { entry, sequence in
+                try cores[self.shard(of: entry)].replay(entry, segment: sequence)
+            }
+        }
+        let isRearranged = segments.contains { shard, found in
+            found.contains { $0.header.shardCount != cores.count || shard >= cores.count }
+        }
+        for core in cores {
+            let own = segments[core.index] ?? []
+            core.log = CommitLog(
+                configuration: self.configuration,
+                directory: self.directory.log,
+                shard: core.index,
+                segments: own
+            )
+            // With another number of shards, sequences mean something else: the new segment takes everything.
+            try isRearranged ? core.rotateLog() : core.log.begin()
+        }
+        guard isRearranged else { return }
+        for core in cores {
+            core.removeUnneededSegments()
+        }
+        for (shard, found) in segments.sorted(by: { $0.key < $1.key }) where shard >= cores.count {
+            for segment in found {
+                try FileSystem.remove(segment.path)
+                try FileSystem.syncDirectory(self.directory.log)
+            }
+        }
+    }
+
+    private func shard(of entry: LogFormat.Entry) throws(StorageError) -> Int {
+        let partition =
+            switch entry {
+            case .record(let partition, _, _), .retired(let partition): partition
+            }
+        guard self.isKnown(partition) else {
+            throw StorageError(
+                .foreignData,
+                "the log names partition \(partition), the cluster has \(self.configuration.partitionCount.rawValue)",
+                partition: partition
+            )
+        }
+        return partition.rawValue % self.configuration.shardCount
+    }
+
+    private func isKnown(_ partition: PartitionID) -> Bool {
+        (0..<self.configuration.partitionCount.rawValue).contains(partition.rawValue)
+    }
+}

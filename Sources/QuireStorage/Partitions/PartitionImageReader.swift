@@ -1,0 +1,141 @@
+import CSQLite
+import Crypto
+package import QuireCore
+
+/// Reads a partition image: a copy that nobody changes. Trusts nothing in it.
+///
+/// Refuses at once what has not exactly the schema of a partition; rows are checked as they are read.
+package final class PartitionImageReader {
+    package let identity: PartitionIdentity
+    package let tally: RecordTally
+    /// Keyed with the secret of the cluster that made the image.
+    package let leaves: MerkleLeaves
+    private let database: SQLiteDatabase
+
+    /// - Parameters:
+    ///   - path: Of a complete image: not a live partition file.
+    ///   - expected: What the image must say it is; `nil` takes any partition of any cluster.
+    package init(path: String, expecting expected: PartitionIdentity? = nil) throws(StorageError) {
+        do {
+            let database = try SQLiteDatabase(path: path, mode: .immutable)
+            try database.setFlag(SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)
+            try database.setFlag(SQLITE_DBCONFIG_DEFENSIVE, true)
+            try database.execute("PRAGMA cell_size_check=ON; PRAGMA query_only=ON")
+            self.database = database
+            self.identity = try PartitionSchema.identity(of: database)
+            self.tally = try PartitionSchema.tally(of: database)
+            self.leaves = try PartitionSchema.leaves(of: database)
+        } catch {
+            throw Self.storageError(error, path: path)
+        }
+        if let expected, expected != self.identity {
+            throw StorageError(
+                .foreignData,
+                "the image is partition \(self.identity.partition) of \(self.identity.partitionCount.rawValue) of "
+                    + "cluster \(self.identity.clusterID), wanted was partition \(expected.partition) of "
+                    + "\(expected.partitionCount.rawValue) of \(expected.clusterID)",
+                partition: expected.partition,
+                path: path
+            )
+        }
+    }
+
+    /// The next rows in the order (hash, key). At least one while there are any.
+    package func page(
+        after position: ScanPosition?,
+        limit: PageLimit
+    ) throws(StorageError) -> (rows: [PartitionRow], isLast: Bool) {
+        do {
+            return try PartitionRows.page(of: self.database, after: position, leaf: nil, limit: limit)
+        } catch {
+            throw Self.storageError(error, path: self.database.path)
+        }
+    }
+
+    /// Calls `body` with every row in the order (hash, key).
+    package func forEachRow(_ body: (PartitionRow) throws -> Void) throws {
+        var position: ScanPosition?
+        while true {
+            let page = try self.page(after: position, limit: PageLimit(records: 4096, bytes: 4 << 20))
+            for row in page.rows {
+                try body(row)
+            }
+            guard !page.isLast, let last = page.rows.last else { return }
+            position = ScanPosition(key: last.key)
+        }
+    }
+
+    /// SQLite's own check of the structure of the file.
+    package func checkStructure() throws(StorageError) {
+        do {
+            let verdict = try self.database.text("PRAGMA quick_check(1)") ?? "no answer"
+            guard verdict == "ok" else {
+                throw StorageError(.corruptFile, "the image is damaged: \(verdict)", path: self.database.path)
+            }
+        } catch {
+            throw Self.storageError(error, path: self.database.path)
+        }
+    }
+
+    /// Recomputes leaves and counts from the rows and compares; also that each key belongs here.
+    package func checkContent(digester: RecordDigester) throws(StorageError) {
+        do {
+            var leaves = MerkleLeaves()
+            var tally = RecordTally()
+            try self.forEachRow { row in
+                guard self.identity.partitionCount.partition(of: row.key) == self.identity.partition else {
+                    throw StorageError(.corruptFile, "a key of another partition", path: self.database.path)
+                }
+                leaves.replace(0, with: digester.digest(key: row.key, encodedRecord: row.encoded), at: row.hash)
+                tally += RecordTally(of: row.record)
+            }
+            guard leaves == self.leaves, tally == self.tally else {
+                throw StorageError(.corruptFile, "the rows are not those of the Merkle leaves", path: self.database.path)
+            }
+        } catch {
+            throw Self.storageError(error, path: self.database.path)
+        }
+    }
+
+    static func storageError(_ error: any Error, path: String) -> StorageError {
+        if let error = error as? StorageError { return error }
+        if let error = error as? SQLiteError, !error.isCorruption {
+            return StorageError(.inputOutput, "the image cannot be read", cause: error.description, path: path)
+        }
+        return StorageError(.corruptFile, "the image is damaged", cause: "\(error)", path: path)
+    }
+}
+
+/// Says, without a secret, whether two images hold the same records: used by archives.
+///
+/// A leaf is the wrapping sum, over its records, of the first 128 bits of SHA-256 over: key length (2 bytes,
+/// big-endian), key, encoded record. The root is SHA-256 over the 1024 sums, 16 bytes big-endian each. Equal
+/// roots decide only together with equal counts (SAFETY rule 19).
+package struct LogicalRoot: Hashable, Sendable {
+    package private(set) var recordCount = 0
+    private var leaves = MerkleLeaves()
+
+    package init() {}
+
+    package mutating func add(key: Key, hash: KeyHash, encodedRecord: [UInt8]) {
+        var digest = SHA256()
+        digest.update(data: [UInt8(key.bytes.count >> 8), UInt8(key.bytes.count & 0xFF)])
+        digest.update(data: key.bytes)
+        digest.update(data: encodedRecord)
+        let sum = digest.finalize().prefix(16).reduce(0) { $0 << 8 | UInt128($1) }
+        self.leaves.replace(0, with: sum, at: hash)
+        self.recordCount += 1
+    }
+
+    /// 32 bytes.
+    package var root: [UInt8] { self.leaves.root }
+}
+
+package enum PartitionImage {
+    /// Reads a whole image.
+    package static func logicalRoot(of reader: PartitionImageReader) throws -> LogicalRoot {
+        var root = LogicalRoot()
+        try reader.forEachRow { root.add(key: $0.key, hash: $0.hash, encodedRecord: $0.encoded) }
+        return root
+    }
+}

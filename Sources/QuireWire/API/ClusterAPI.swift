@@ -1,0 +1,280 @@
+/// What the HTTP API says about a cluster. JSON with these names; times are milliseconds since 1970, sizes bytes.
+package enum ClusterAPI {
+    /// `GET /v1/cluster`.
+    package struct Status: Codable, Sendable, Equatable {
+        /// The node that answered.
+        package var node: NodeIdentity
+        /// `nil` until the node belongs to a cluster.
+        package var clusterID: String?
+        package var layoutVersion: Int
+        package var partitions: Int
+        package var replicas: Int
+        package var readQuorum: Int
+        package var writeQuorum: Int
+        package var members: [MemberStatus]
+        package var staged: [Staged]
+        package var change: Change?
+
+        package init(
+            node: NodeIdentity,
+            clusterID: String?,
+            layoutVersion: Int,
+            partitions: Int,
+            replicas: Int,
+            readQuorum: Int,
+            writeQuorum: Int,
+            members: [MemberStatus],
+            staged: [Staged],
+            change: Change?
+        ) {
+            self.node = node
+            self.clusterID = clusterID
+            self.layoutVersion = layoutVersion
+            self.partitions = partitions
+            self.replicas = replicas
+            self.readQuorum = readQuorum
+            self.writeQuorum = writeQuorum
+            self.members = members
+            self.staged = staged
+            self.change = change
+        }
+    }
+
+    package struct NodeIdentity: Codable, Sendable, Equatable {
+        package var id: String
+        package var name: String
+
+        package init(id: String, name: String) {
+            self.id = id
+            self.name = name
+        }
+    }
+
+    package struct MemberStatus: Codable, Sendable, Equatable {
+        package var id: String
+        package var name: String
+        package var zone: String
+        package var peer: String
+        package var proxy: String
+        package var http: String
+        /// As seen by the node that answered.
+        package var isUp: Bool
+        package var tokens: Int
+        package var replicas: Int
+        /// `nil` when the member did not answer.
+        package var layoutVersion: Int?
+        package var records: Int?
+        package var storedBytes: Int?
+        package var diskFreeBytes: Int?
+        package var quarantinedPartitions: [Int]?
+
+        package init(
+            id: String,
+            name: String,
+            zone: String,
+            peer: String,
+            proxy: String,
+            http: String,
+            isUp: Bool,
+            tokens: Int,
+            replicas: Int
+        ) {
+            self.id = id
+            self.name = name
+            self.zone = zone
+            self.peer = peer
+            self.proxy = proxy
+            self.http = http
+            self.isUp = isUp
+            self.tokens = tokens
+            self.replicas = replicas
+        }
+    }
+
+    package struct Staged: Codable, Sendable, Equatable {
+        /// `join` or `leave`.
+        package var action: String
+        package var node: String
+        package var name: String
+        package var zone: String
+
+        package init(action: String, node: String, name: String, zone: String) {
+            self.action = action
+            self.node = node
+            self.name = name
+            self.zone = zone
+        }
+    }
+
+    /// A running change, or the last one.
+    package struct Change: Codable, Sendable, Equatable {
+        package var plan: String
+        package var isFinished: Bool
+        package var movedReplicas: Int
+        package var movedReplicasMinimum: Int
+        /// Partitions still in motion, by phase.
+        package var dualWrite: Int
+        package var readNew: Int
+        package var draining: Int
+
+        package init(
+            plan: String,
+            isFinished: Bool,
+            movedReplicas: Int,
+            movedReplicasMinimum: Int,
+            dualWrite: Int,
+            readNew: Int,
+            draining: Int
+        ) {
+            self.plan = plan
+            self.isFinished = isFinished
+            self.movedReplicas = movedReplicas
+            self.movedReplicasMinimum = movedReplicasMinimum
+            self.dualWrite = dualWrite
+            self.readNew = readNew
+            self.draining = draining
+        }
+    }
+
+    /// `POST /v1/cluster/init`.
+    package struct InitRequest: Codable, Sendable, Equatable {
+        /// Peer addresses (`HOST:PORT`) of the other first members; the node that answers is one by itself.
+        package var peers: [String]
+        package var partitions: Int
+        package var replicas: Int
+        package var readQuorum: Int
+        package var writeQuorum: Int
+
+        package init(peers: [String], partitions: Int, replicas: Int, readQuorum: Int, writeQuorum: Int) {
+            self.peers = peers
+            self.partitions = partitions
+            self.replicas = replicas
+            self.readQuorum = readQuorum
+            self.writeQuorum = writeQuorum
+        }
+    }
+
+    /// `POST /v1/cluster/join`: stage a node that runs and belongs to no cluster.
+    package struct JoinRequest: Codable, Sendable, Equatable {
+        /// The newcomer's peer address.
+        package var peer: String
+
+        package init(peer: String) {
+            self.peer = peer
+        }
+    }
+
+    /// `POST /v1/cluster/leave`: stage the departure of a member, by name or id.
+    package struct LeaveRequest: Codable, Sendable, Equatable {
+        package var node: String
+
+        package init(node: String) {
+            self.node = node
+        }
+    }
+
+    /// `GET /v1/cluster/plan`.
+    package struct Plan: Codable, Sendable, Equatable {
+        package struct Node: Codable, Sendable, Equatable {
+            package var id: String
+            package var name: String
+            package var zone: String
+            package var tokensBefore: Int
+            package var tokensAfter: Int
+            package var replicasBefore: Int
+            package var replicasAfter: Int
+            package var incoming: Int
+            package var outgoing: Int
+
+            package init(
+                id: String,
+                name: String,
+                zone: String,
+                tokensBefore: Int,
+                tokensAfter: Int,
+                replicasBefore: Int,
+                replicasAfter: Int,
+                incoming: Int,
+                outgoing: Int
+            ) {
+                self.id = id
+                self.name = name
+                self.zone = zone
+                self.tokensBefore = tokensBefore
+                self.tokensAfter = tokensAfter
+                self.replicasBefore = replicasBefore
+                self.replicasAfter = replicasAfter
+                self.incoming = incoming
+                self.outgoing = outgoing
+            }
+        }
+
+        package var plan: String
+        package var layoutVersion: Int
+        package var staged: [Staged]
+        package var nodes: [Node]
+        package var movedReplicas: Int
+        package var movedReplicasMinimum: Int
+        /// Estimated bytes to copy, from the sizes of the files now; `nil` when a holder did not answer.
+        package var movedBytes: Int?
+        package var saturatedZones: [String]
+
+        package init(
+            plan: String,
+            layoutVersion: Int,
+            staged: [Staged],
+            nodes: [Node],
+            movedReplicas: Int,
+            movedReplicasMinimum: Int,
+            movedBytes: Int?,
+            saturatedZones: [String]
+        ) {
+            self.plan = plan
+            self.layoutVersion = layoutVersion
+            self.staged = staged
+            self.nodes = nodes
+            self.movedReplicas = movedReplicas
+            self.movedReplicasMinimum = movedReplicasMinimum
+            self.movedBytes = movedBytes
+            self.saturatedZones = saturatedZones
+        }
+    }
+
+    /// `POST /v1/cluster/commit`; answered by `Status`.
+    package struct CommitRequest: Codable, Sendable, Equatable {
+        package var plan: String
+
+        package init(plan: String) {
+            self.plan = plan
+        }
+    }
+
+    /// `GET /v1/cluster/locate?key=KEY`.
+    package struct Location: Codable, Sendable, Equatable {
+        package var key: String
+        package var slot: Int
+        package var partition: Int
+        /// Names of the replicas, token holder first.
+        package var replicas: [String]
+
+        package init(key: String, slot: Int, partition: Int, replicas: [String]) {
+            self.key = key
+            self.slot = slot
+            self.partition = partition
+            self.replicas = replicas
+        }
+    }
+
+    /// Any answer with a status of 400 or more.
+    package struct Failure: Codable, Sendable, Equatable, Error {
+        /// Stable and short, for programs: `plan_stale`, `not_initialised`, `wrong_cluster_key` …
+        package var code: String
+        /// For people: what was wrong and what to do.
+        package var message: String
+
+        package init(code: String, message: String) {
+            self.code = code
+            self.message = message
+        }
+    }
+}

@@ -1,0 +1,9 @@
+import ArgumentParser
+
+struct NodeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node",
+        abstract: "Run a node.",
+        subcommands: [NodeStart.self]
+    )
+}

@@ -1,0 +1,88 @@
+import ArgumentParser
+import QuireNode
+
+/// `quire node start`: one node, until SIGTERM or SIGINT.
+struct NodeStart: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "start",
+        abstract: "Run a node in the foreground; SIGTERM or Ctrl-C stops it gracefully.",
+        discussion: """
+            A new data directory makes a new node, which serves nobody until it is part of a cluster: \
+            `quire cluster init` creates one, `quire cluster join` adds the node to one. All nodes of a cluster \
+            start with the same cluster key (`quire cluster key`).
+
+            A port of 0 takes any free one; DATA/ports.json says which.
+            """
+    )
+
+    @Option(name: .long, help: "The node's data directory; created when missing.")
+    var data: String
+
+    @Option(name: .long, help: "Name, unique in the cluster (default: drawn once and kept in DATA).")
+    var name: String?
+
+    @Option(name: .long, help: "Failure domain; replicas are spread over zones.")
+    var zone = "default"
+
+    @Option(name: .long, help: "Address to listen at and to announce to the others.")
+    var host = "127.0.0.1"
+
+    @Option(name: .long, help: "Port for Redis clients.")
+    var proxyPort = 7379
+
+    @Option(name: .long, help: "Port for the other nodes.")
+    var peerPort = 7381
+
+    @Option(name: .long, help: "Port of the HTTP API.")
+    var httpPort = 7382
+
+    @Option(name: .long, help: "File with the cluster key, made by `quire cluster key --out FILE`.")
+    var clusterKeyFile: String
+
+    @Option(name: .long, help: "Storage threads; partition p is served by thread p mod SHARDS.")
+    var shards = 2
+
+    @Option(name: .long, help: "Event loops.")
+    var loops = 2
+
+    @Option(name: .long, help: "Largest value in bytes.")
+    var maxValue = 1 << 20
+
+    @Option(name: .long, help: "The least important messages to log.")
+    var logLevel = LogLevel.info
+
+    func validate() throws {
+        for (option, port) in [
+            ("--proxy-port", self.proxyPort), ("--peer-port", self.peerPort), ("--http-port", self.httpPort),
+        ] where !(0...65_535).contains(port) {
+            throw ValidationError("\(option) must be in 0...65535, not \(port).")
+        }
+        let named = [self.proxyPort, self.peerPort, self.httpPort].filter { $0 != 0 }
+        guard Set(named).count == named.count else { throw ValidationError("The three ports must differ.") }
+        guard (1...64).contains(self.shards), (1...64).contains(self.loops) else {
+            throw ValidationError("--shards and --loops must be in 1...64.")
+        }
+        guard (1...64 << 20).contains(self.maxValue) else {
+            throw ValidationError("--max-value must be in 1...\(64 << 20) bytes.")
+        }
+    }
+
+    func run() async throws {
+        let configuration = NodeConfiguration(
+            dataDirectory: self.data,
+            name: self.name,
+            zone: self.zone,
+            host: self.host,
+            proxyPort: self.proxyPort,
+            peerPort: self.peerPort,
+            httpPort: self.httpPort,
+            clusterKey: try ClusterKeyFile.read(self.clusterKeyFile),
+            loopCount: self.loops,
+            shardCount: self.shards,
+            valueBytesMax: self.maxValue
+        )
+        let logger = NodeGroup.logger("quire", level: self.logLevel)
+        let node = try await NodeGroup.open(configuration, logger: logger)
+        try await NodeGroup.run([node], logger: logger)
+    }
+}

@@ -1,0 +1,164 @@
+import QuireCore
+import Testing
+
+/// The planner's optimum against exhaustive search on every small case that a seed can draw.
+@Suite struct PlacementTests {
+    @Test(arguments: UInt64(1)...120)
+    func agreesWithExhaustiveSearch(seed: UInt64) {
+        let problem = SmallProblem(seed: seed)
+        let placement = problem.solve()
+        let best = problem.exhaustiveMinimum(placement.targets)
+        #expect(placement.movedReplicas == best, "\(problem)")
+        #expect(placement.movedReplicasMinimum == best, "\(problem)")
+        #expect(problem.isAllowed(placement.rows, placement.targets), "\(problem) gave \(placement.rows)")
+    }
+
+    /// The shares come from a formula; the fairest placements come from looking at all of them.
+    @Test(arguments: UInt64(1)...60)
+    func everyFairestPlacementIsWithinTheShares(seed: UInt64) {
+        let problem = SmallProblem(seed: seed)
+        let targets = problem.solve().targets
+        var fairest = Int.max
+        var isWithin = true
+        problem.forEachSpreadPlacement { loads, _ in
+            let unfairness = loads.reduce(0) { $0 + $1 * $1 }
+            guard unfairness <= fairest else { return }
+            let fits = zip(loads, targets.replicas).allSatisfy { $1.contains($0) }
+            isWithin = unfairness < fairest ? fits : isWithin && fits
+            fairest = unfairness
+        }
+        #expect(isWithin, "\(problem)")
+    }
+
+    @Test(arguments: UInt64(1)...60)
+    func tokensAreBalancedWithTheFewestChangesOfOwner(seed: UInt64) {
+        let problem = SmallProblem(seed: seed)
+        let placement = problem.solve()
+        let sets = placement.rows.map { $0.sorted() }
+        func changes(_ owners: [Int]) -> Int {
+            owners.indices.count { problem.currentRows[$0].first != problem.nodes[owners[$0]] }
+        }
+        var fewest: Int?
+        forEachChoice(sets) { owners in
+            let isBalanced = problem.nodes.indices.allSatisfy { node in
+                placement.targets.tokens.contains(owners.count { $0 == node })
+            }
+            if isBalanced {
+                fewest = min(fewest ?? Int.max, changes(owners))
+            }
+        }
+        let owners = placement.rows.map { $0[0] }
+        for node in problem.nodes.indices {
+            #expect(placement.targets.tokensAllowed.contains(owners.count { $0 == node }), "\(problem)")
+        }
+        if let fewest {
+            #expect(changes(owners) == fewest, "\(problem)")
+        } else {
+            #expect(!placement.targets.saturatedZones.isEmpty, "\(problem)")
+        }
+    }
+
+    @Test func keepsEverythingWhenNothingHasChanged() {
+        let nodes = (1...7).map { NodeID(number: $0) }
+        let zones = nodes.indices.map { "z\($0 % 3)" }
+        let empty = Array(repeating: [NodeID](), count: 64)
+        let first = Placement(nodes: nodes, zones: zones, currentRows: empty, replicaCount: 3)
+        let rows = first.rows.map { row in row.map { nodes[$0] } }
+        let second = Placement(nodes: nodes, zones: zones, currentRows: rows, replicaCount: 3)
+        #expect(second.rows == first.rows)
+        #expect(second.movedReplicas == 0)
+    }
+
+    @Test func initialRowsUseManyDifferentSets() {
+        let nodes = (1...12).map { NodeID(number: $0) }
+        let empty = Array(repeating: [NodeID](), count: 256)
+        let placement = Placement(
+            nodes: nodes,
+            zones: Array(repeating: "z", count: 12),
+            currentRows: empty,
+            replicaCount: 3
+        )
+        // 220 sets exist; a node that fails should leave its load to all others.
+        #expect(Set(placement.rows.map { $0.sorted() }).count > 100)
+    }
+}
+
+/// At most 4 partitions, 4 nodes and 3 replicas, with arbitrary current rows.
+private struct SmallProblem: CustomStringConvertible {
+    let nodes: [NodeID]
+    let zones: [String]
+    let currentRows: [[NodeID]]
+    let replicaCount: Int
+
+    init(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let count = Int.random(in: 1...4, using: &random)
+        let zoneCount = Int.random(in: 1...4, using: &random)
+        let replicaCount = Int.random(in: 1...3, using: &random)
+        self.replicaCount = replicaCount
+        // Two of the nodes that may appear in current rows have left.
+        let known = (1...count + 2).map { NodeID(number: $0) }
+        self.nodes = known.shuffled(using: &random).prefix(count).sorted()
+        self.zones = self.nodes.map { _ in "z\(Int.random(in: 0..<zoneCount, using: &random))" }
+        self.currentRows = (0..<Int.random(in: 1...4, using: &random)).map { _ in
+            Array(known.shuffled(using: &random).prefix(Int.random(in: 0...replicaCount, using: &random)))
+        }
+    }
+
+    var description: String {
+        "nodes \(self.nodes) zones \(self.zones) rows \(self.currentRows) N \(self.replicaCount)"
+    }
+
+    func solve() -> Placement {
+        Placement(
+            nodes: self.nodes,
+            zones: self.zones,
+            currentRows: self.currentRows,
+            replicaCount: self.replicaCount
+        )
+    }
+
+    func isAllowed(_ rows: [[Int]], _ targets: BalanceTargets) -> Bool {
+        let spreads = rows.allSatisfy { row in
+            Set(row).count == targets.rowSize && Set(row.map { self.zones[$0] }).count == targets.zonesPerRow
+        }
+        let loads = self.nodes.indices.map { node in rows.count { $0.contains(node) } }
+        return spreads && zip(loads, targets.replicas).allSatisfy { $1.contains($0) }
+    }
+
+    func exhaustiveMinimum(_ targets: BalanceTargets) -> Int? {
+        var best: Int?
+        self.forEachSpreadPlacement { loads, moved in
+            guard zip(loads, targets.replicas).allSatisfy({ $1.contains($0) }) else { return }
+            best = min(best ?? Int.max, moved)
+        }
+        return best
+    }
+
+    /// Visits every placement of distinct nodes in as many zones as possible, with its loads and moved replicas.
+    func forEachSpreadPlacement(_ visit: (_ loads: [Int], _ moved: Int) -> Void) {
+        let size = min(self.replicaCount, self.nodes.count)
+        let spread = min(size, Set(self.zones).count)
+        let sets = (0..<1 << self.nodes.count).map { mask in
+            self.nodes.indices.filter { mask >> $0 & 1 == 1 }
+        }.filter { set in set.count == size && Set(set.map { self.zones[$0] }).count == spread }
+        forEachChoice(self.currentRows.map { _ in sets }) { rows in
+            let loads = self.nodes.indices.map { node in rows.count { $0.contains(node) } }
+            let moved = zip(rows, self.currentRows).reduce(0) { count, pair in
+                count + pair.0.count { !pair.1.contains(self.nodes[$0]) }
+            }
+            visit(loads, moved)
+        }
+    }
+}
+
+/// Visits every way to choose one element of each list.
+private func forEachChoice<Element>(_ lists: [[Element]], _ visit: ([Element]) -> Void) {
+    func extend(_ chosen: [Element]) {
+        guard chosen.count < lists.count else { return visit(chosen) }
+        for element in lists[chosen.count] {
+            extend(chosen + [element])
+        }
+    }
+    extend([])
+}

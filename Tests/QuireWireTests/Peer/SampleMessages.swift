@@ -1,0 +1,127 @@
+import QuireCore
+
+/// At least one message of every type, with seeded contents.
+enum SampleMessages {
+    static func all(_ random: inout SeededGenerator) -> [PeerMessage] {
+        Self.requests(&random) + Self.answers(&random) + Self.results(&random).map { .coordinated($0) }
+            + (Self.layoutMessages(&random) + Self.transferMessages(&random)).map { .control($0) }
+    }
+
+    private static func partition(_ random: inout SeededGenerator) -> PartitionID {
+        PartitionID(random.number(0...4095))
+    }
+
+    private static func page(_ random: inout SeededGenerator) -> [KeyedRecord] {
+        (0..<random.number(0...4)).map { _ in KeyedRecord(key: random.key(), record: random.record()) }
+    }
+
+    private static func requests(_ random: inout SeededGenerator) -> [PeerMessage] {
+        let limit = PageLimit(records: random.number(0...1000), bytes: random.number(0...1 << 20))
+        let put = PutRequest(
+            key: random.key(),
+            value: random.bool() ? random.bytes(0...40) : nil,
+            supersession: random.bool() ? .older : .context(random.vector()),
+            writeQuorum: random.bool() ? random.number(1...7) : nil
+        )
+        return [
+            .get(Self.partition(&random), random.key()),
+            .put(Self.partition(&random), random.key(), random.record()),
+            .putBatch(Self.partition(&random), Self.page(&random)),
+            .coordinate(
+                put,
+                request: RequestID(high: random.next(), low: random.next()),
+                timestamp: HybridTimestamp(rawValue: random.next())
+            ),
+            .scan(Self.partition(&random), after: nil, limit: limit),
+            .scan(Self.partition(&random), after: ScanPosition(key: random.key()), limit: limit),
+            .count((0..<random.number(0...5)).map { _ in Self.partition(&random) }),
+            .readLeaves(Self.partition(&random)),
+            .leafEntries(
+                Self.partition(&random),
+                leaf: random.number(0...1023),
+                after: random.bool() ? ScanPosition(key: random.key()) : nil,
+                limit: limit
+            ),
+        ]
+    }
+
+    private static func answers(_ random: inout SeededGenerator) -> [PeerMessage] {
+        let sums = (0..<MerkleLeaves.count).map { _ in UInt128(random.next()) << 64 | UInt128(random.next()) }
+        return [
+            .record(nil), .record(Record()), .record(random.record()),
+            .acknowledged(latestTimestamp: HybridTimestamp(rawValue: random.next())),
+            .page(Self.page(&random), isLast: random.bool()),
+            .counted(random.number(0...Int.max)),
+            .leaves(MerkleLeaves(sums: sums) ?? MerkleLeaves()),
+            .failed(random.text()),
+        ]
+    }
+
+    private static func results(_ random: inout SeededGenerator) -> [ClientResult] {
+        [
+            .record(random.record()),
+            .stored(random.record(), wasLive: random.bool()),
+            .keys((0..<random.number(0...4)).map { _ in random.key() }, next: ScanCursor(rawValue: random.next())),
+            .count(random.number(0...1 << 50)),
+            .failed(.quorumLost(acknowledged: random.number(0...6), required: 2, operation: .read)),
+            .failed(.quorumLost(acknowledged: 1, required: random.number(2...7), operation: .write)),
+            .failed(.notInitialised), .failed(.overloaded), .failed(.notDurable(random.text())),
+            .failed(.invalid(random.text())),
+        ]
+    }
+
+    private static func layoutMessages(_ random: inout SeededGenerator) -> [ControlMessage] {
+        let version = LayoutVersion(random.number(0...1 << 30))
+        let ballot = Ballot(round: random.next(), node: NodeID(rawValue: random.next()))
+        let layout = random.bytes(0...60)
+        let endpoints = (0..<3).map { _ in Endpoint(host: random.text(), port: random.number(0...65535)) }
+        let member = Member(
+            id: NodeID(rawValue: random.next()),
+            name: random.text(),
+            zone: random.text(),
+            peer: endpoints[0],
+            proxy: endpoints[1],
+            http: endpoints[2]
+        )
+        let receipt = PartitionMove.Receipt(
+            node: NodeID(rawValue: random.next()),
+            root: random.text(),
+            bytes: random.number(0...1 << 40),
+            checksum: random.text()
+        )
+        let phases: [PartitionMove.Phase] = [.dualWrite, .readNew, .draining]
+        return [
+            .identify, .identity(member, clusterID: random.bool() ? random.text() : nil, version: version),
+            .gossip(version), .layout(layout), .nothingNewer(version), .prepare(version, ballot),
+            .promise(version, ballot, accepted: nil),
+            .promise(version, ballot, accepted: AcceptedLayout(ballot: ballot, layout: layout)),
+            .accept(version, ballot, layout: layout), .accepted(version, ballot),
+            .refused(version, promised: ballot, decided: version.next), .decided(layout), .adopted(version),
+            .drain(version), .drained(version), .collectReceipts,
+            .receipts(
+                phases.map { PartitionReceipt(partition: Self.partition(&random), phase: $0, receipt: receipt) }
+            ),
+        ]
+    }
+
+    private static func transferMessages(_ random: inout SeededGenerator) -> [ControlMessage] {
+        let partition = Self.partition(&random)
+        let description = SealedDescription(
+            seal: random.next(),
+            sizeBytes: random.number(0...1 << 40),
+            blockBytes: 1 << 20,
+            records: random.number(0...1 << 30)
+        )
+        return [
+            .seal(partition), .sealed(nil), .sealed(description),
+            .readBlock(partition, seal: random.next(), index: random.number(0...1 << 20)),
+            .block(random.bytes(0...100), checksum: UInt32(truncatingIfNeeded: random.next())), .sealExpired,
+            .unseal(partition, seal: random.next()),
+            .storeImage(partition, repository: random.text(), intent: random.text()),
+            .imageStored(nil), .imageStored(random.bytes(0...40)),
+            .checkRepository(random.text(), intent: random.text()),
+            .repositoryChecked(failure: nil), .repositoryChecked(failure: random.text()),
+            .collectStatistics, .statistics(random.bytes(0...40)),
+        ]
+    }
+}
