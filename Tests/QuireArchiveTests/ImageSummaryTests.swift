@@ -61,6 +61,12 @@ import Testing
         #expect(throws: ArchiveError.self) { try self.read() }
     }
 
+    @Test func refusesAKeyThatComesTwice() throws {
+        try SnapshotFixture.writeImage(self.entries + [self.entries[0]], self.partition, to: self.directory("image"))
+        let error = try #require(throws: ArchiveError.self) { try self.read() }
+        #expect(error.message.contains("twice"))
+    }
+
     @Test func refusesWhatIsNotADatabase() throws {
         for bytes in [[], Array("SQLite format 3\0".utf8), [UInt8](repeating: 1, count: 8192)] {
             try writeBytes(bytes, self.directory("image"))

@@ -117,7 +117,8 @@ import Testing
             #expect(await fixture.scan(3, pageRecords: pageRecords).map(\.key) == sorted)
         }
         let tiny = PageLimit(records: 100, bytes: 1)
-        guard case .page(let page, let isLast) = await fixture.run(.scan(PartitionID(3), after: nil, limit: tiny)) else {
+        guard case .page(let page, let isLast) = await fixture.run(.scan(PartitionID(3), after: nil, limit: tiny))
+        else {
             Issue.record("no page")
             return
         }

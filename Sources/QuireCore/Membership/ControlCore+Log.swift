@@ -145,12 +145,17 @@ extension ControlCore {
             return (next, self.voters(from: current, to: next))
         case .client(_, .initialise(let clusterID, let members, let partitionCount, let quorums), _):
             if let current = self.layout { throw .alreadyInitialised(clusterID: current.clusterID) }
-            let first = LayoutPlanner.initial(
-                clusterID: clusterID,
-                members: members,
-                partitionCount: partitionCount,
-                quorums: quorums
-            )
+            let first: Layout
+            do throws(LayoutViolation) {
+                first = try LayoutPlanner.validatedInitial(
+                    clusterID: clusterID,
+                    members: members,
+                    partitionCount: partitionCount,
+                    quorums: quorums
+                )
+            } catch {
+                throw .plan(.invalid(error))
+            }
             return (first, members.map(\.id).sorted())
         case .client(_, let request, _):
             guard let current = self.layout else { throw .notInitialised }
@@ -186,8 +191,9 @@ extension ControlCore {
         case .decided(let bytes, _):
             let others = self.decidedAudience(bytes)
             self.decision = nil
-            self.learn(bytes, into: &effects)
-            self.answerDecided(bytes, into: &effects)
+            var answers: [Effect] = []
+            self.answerDecided(bytes, into: &answers)
+            self.learn(bytes, then: answers, into: &effects)
             for node in others {
                 self.ask(node, .decided(bytes), for: .decided, into: &effects)
             }

@@ -101,6 +101,8 @@ extension RequestCore {
             self.store(.scan(partition, after: position, limit: limit), for: .replica(request), into: &effects)
         case .readLeaves(let partition):
             self.store(.leaves(partition), for: .replica(request), into: &effects)
+        case .leafEntries(_, let leaf, _, _) where !(0..<MerkleLeaves.count).contains(leaf):
+            effects.append(.answerPeer(request, .failed("there is no leaf \(leaf)")))
         case .leafEntries(let partition, let leaf, let position, let limit):
             let command = StorageCommand.leafEntries(partition, leaf: leaf, after: position, limit: limit)
             self.store(command, for: .replica(request), into: &effects)

@@ -148,12 +148,14 @@ extension ShardCore {
 
     // MARK: Stop
 
-    /// Brings every record into complete files, with the actors that may live on after a clean stop.
+    /// Brings every record into complete files.
+    ///
+    /// Each flush has written the actor and its counter, and whatever is minted later is in the buffer: so an
+    /// empty buffer means that the file knows its actor's last dot.
     func finish() throws {
         self.seals = [:]
         for state in self.states where state.quarantine == nil {
             try self.flush(state)
-            if let actor = state.actor { try self.file(of: state)?.write(actor: actor) }
             try self.completeAndClose(state)
         }
         try self.rotateLog()

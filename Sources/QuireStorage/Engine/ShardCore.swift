@@ -67,7 +67,8 @@ final class ShardCore {
     func state(of partition: PartitionID) -> PartitionState {
         let number = partition.rawValue
         precondition(
-            number % self.configuration.shardCount == self.index && number / self.configuration.shardCount < self.states.count,
+            number % self.configuration.shardCount == self.index
+                && number / self.configuration.shardCount < self.states.count,
             "partition \(partition) is not of shard \(self.index)"
         )
         return self.states[number / self.configuration.shardCount]
@@ -212,7 +213,13 @@ final class ShardCore {
                 self.account(for: entry)
             } else {
                 if state.buffer.isEmpty { state.bufferedSinceMilliseconds = self.configuration.now() }
-                let entry = BufferedRecord(key: key, hash: key.hash, partition: partition, record: record, baseline: nil)
+                let entry = BufferedRecord(
+                    key: key,
+                    hash: key.hash,
+                    partition: partition,
+                    record: record,
+                    baseline: nil
+                )
                 state.buffer[key] = entry
                 self.account(for: entry)
             }

@@ -139,13 +139,22 @@ package final class StorageEngine: Sendable {
     ///
     /// When it throws, everything acknowledged is still in log and files, but the next start finds an unclean end.
     package func stop() async throws {
-        var failure: (any Error)?
-        for shard in self.shards {
-            do {
-                try await shard.perform { try $0.finish() }
-            } catch {
-                failure = failure ?? error
+        let failure = await withTaskGroup(of: StorageError?.self) { group in
+            for shard in self.shards {
+                group.addTask {
+                    do {
+                        try await shard.perform { try $0.finish() }
+                        return nil
+                    } catch {
+                        return Self.storageError(error)
+                    }
+                }
             }
+            var failure: StorageError?
+            for await result in group {
+                failure = failure ?? result
+            }
+            return failure
         }
         self.end()
         defer { close(self.lockDescriptor) }
@@ -183,6 +192,6 @@ package final class StorageEngine: Sendable {
     }
 
     private static func storageError(_ error: any Error) -> StorageError {
-        (error as? StorageError) ?? StorageError(.inputOutput, "storage cannot start", cause: "\(error)")
+        (error as? StorageError) ?? StorageError(.inputOutput, "storage could not do it", cause: "\(error)")
     }
 }

@@ -141,10 +141,6 @@ final class PartitionFile {
         }
     }
 
-    func write(actor: ActorState) throws {
-        try self.commit { try self.setActor(actor) }
-    }
-
     /// Makes sure that nobody goes on under the actor that the file names.
     func forgetActor() throws {
         try self.commit {
@@ -176,7 +172,11 @@ final class PartitionFile {
     func readMainFile(_ range: Range<Int>) throws -> [UInt8] { try self.database.readMainFile(range) }
 
     /// A page of records in scan order.
-    func page(after position: ScanPosition?, leaf: Int? = nil, limit: PageLimit) throws -> (
+    func page(
+        after position: ScanPosition?,
+        leaf: Int? = nil,
+        limit: PageLimit
+    ) throws -> (
         records: [KeyedRecord], isLast: Bool
     ) {
         let page = try PartitionRows.page(of: self.database, after: position, leaf: leaf, limit: limit)

@@ -90,7 +90,11 @@ package final class PartitionImageReader {
                 tally += RecordTally(of: row.record)
             }
             guard leaves == self.leaves, tally == self.tally else {
-                throw StorageError(.corruptFile, "the rows are not those of the Merkle leaves", path: self.database.path)
+                throw StorageError(
+                    .corruptFile,
+                    "the rows are not those of the Merkle leaves",
+                    path: self.database.path
+                )
             }
         } catch {
             throw Self.storageError(error, path: self.database.path)

@@ -30,7 +30,13 @@ package final class SQLiteStatement {
         let result = bytes.withUnsafeBytes { buffer in
             buffer.isEmpty
                 ? sqlite3_bind_zeroblob(self.handle, index, 0)
-                : sqlite3_bind_blob(self.handle, index, buffer.baseAddress, Int32(buffer.count), quire_sqlite_transient())
+                : sqlite3_bind_blob(
+                    self.handle,
+                    index,
+                    buffer.baseAddress,
+                    Int32(buffer.count),
+                    quire_sqlite_transient()
+                )
         }
         guard result == SQLITE_OK else { throw self.database.error(code: result) }
     }

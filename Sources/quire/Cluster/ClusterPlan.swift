@@ -17,7 +17,13 @@ struct ClusterPlan: AsyncParsableCommand, ReportingCommand {
     var format: OutputFormat { self.output.output }
 
     func run() async throws {
-        let plan: ClusterAPI.Plan = try await self.node.api.get("/v1/cluster/plan")
+        let plan: ClusterAPI.Plan
+        do {
+            plan = try await self.node.api.get("/v1/cluster/plan")
+        } catch let failure as CommandFailure where failure.code == "nothing_staged" && self.detailedExitCode {
+            // With this flag the question is whether there is something to commit, and the answer is no.
+            return try Report.result(["staged": 0], as: self.format) { "Nothing is staged." }
+        }
         try Report.result(plan, as: self.format) { PlanText(plan, node: self.node.node).rendered() }
         if self.detailedExitCode, !plan.staged.isEmpty { throw QuietExit(status: .changesPending) }
     }

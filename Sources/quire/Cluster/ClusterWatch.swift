@@ -30,7 +30,7 @@ struct ClusterWatch: AsyncParsableCommand, ReportingCommand {
                     Console.out(try Report.encoded(report, pretty: false))
                 }
                 lastReport = report
-                await progress.update(TransferText(report).progress)
+                if report.change != nil { await progress.update(TransferText(report).progress) }
                 if report.change?.isFinished ?? true { break }
             } catch let failure as CommandFailure where failure.code == "unreachable" {
                 // The node may be restarting; the change is the cluster's and goes on without it.
@@ -41,7 +41,7 @@ struct ClusterWatch: AsyncParsableCommand, ReportingCommand {
             try self.checkTimeout(since: started, report: lastReport)
             try await Task.sleep(for: .milliseconds(500))
         }
-        await progress.finish(lastReport.map { TransferText($0).progress })
+        await progress.finish(lastReport?.change == nil ? nil : lastReport.map { TransferText($0).progress })
         if let report = lastReport { try self.conclude(report) }
     }
 

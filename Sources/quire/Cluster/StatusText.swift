@@ -53,7 +53,7 @@ struct StatusText {
             ("records", .right), ("stored", .right), ("disk free", .right), ("layout", .right), ("proxy", .left),
             ("peer", .left), ("http", .left),
         ])
-        for member in self.status.members {
+        for member in self.status.members.sorted(by: { $0.name < $1.name }) {
             table.append([
                 member.name, member.isUp ? "up" : "DOWN", member.zone, String(member.tokens),
                 String(member.replicas), member.records.map(Quantity.count) ?? "?",

@@ -22,7 +22,7 @@ struct DemoGreeting: Service {
                 readQuorum: 2,
                 writeQuorum: 2
             )
-            status = try await api.post("/v1/cluster/init", request)
+            status = try await ClusterInit.create(request, through: api)
         }
         Console.out(StatusText(status).rendered())
         let first = self.configurations[0].proxyPort
