@@ -58,7 +58,8 @@ let package = Package(
         .target(
             name: "QuireNode",
             dependencies: [
-                "QuireCore", "QuireWire", "QuireStorage", "QuireArchive", crypto, collections, logging, nioCore, nioPosix,
+                "QuireCore", "QuireWire", "QuireStorage", "QuireArchive", crypto, collections, logging, nioCore,
+                nioPosix,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -111,6 +112,16 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "QuireCommandTests", dependencies: ["quire"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "QuireSimulationTests",
+            dependencies: ["QuireCore", "QuireSimulation"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["quire", "QuireClient", "QuireCore", "QuireWire", nioCore, nioPosix],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "TidyTests", swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6]

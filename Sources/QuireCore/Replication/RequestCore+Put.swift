@@ -84,7 +84,8 @@ extension RequestCore {
     }
 
     /// The new version is merged here: the record may travel before our own sync (rule 6).
-    mutating func putMinted(_ record: Record, of id: UInt64, attempt: UInt64, now: Moment, into effects: inout [Effect]) {
+    mutating func putMinted(_ record: Record, of id: UInt64, attempt: UInt64, now: Moment, into effects: inout [Effect])
+    {
         guard case .put(var put)? = self.operations[id]?.body, put.attempt == attempt else { return }
         put.stored = record
         self.operations[id]?.body = .put(put)

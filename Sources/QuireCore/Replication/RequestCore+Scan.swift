@@ -35,8 +35,12 @@ extension RequestCore {
         for node in row where self.operations[id] != nil {
             if node == self.configuration.node {
                 self.store(.scan(scan.partition, after: scan.position, limit: limit), for: wait, into: &effects)
-            } else if !self.ask(node, .scan(scan.partition, after: scan.position, limit: limit), for: wait, into: &effects)
-            {
+            } else if !self.ask(
+                node,
+                .scan(scan.partition, after: scan.position, limit: limit),
+                for: wait,
+                into: &effects
+            ) {
                 self.scanFailed(node, id, visited: scan.visited, now: now, into: &effects)
             }
         }

@@ -82,7 +82,8 @@ final class RequestLoop: @unchecked Sendable {
                 }
             )
         )
-        self.timer = self.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { [weak self] _ in
+        self.timer = self.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) {
+            [weak self] _ in
             self?.links.tick()
             self?.handle(.timePassed)
         }

@@ -257,7 +257,8 @@ final class ControlLoop: @unchecked Sendable {
             return nil
         }
         var kept = members
-        for member in staged + self.guests.values.sorted(by: { $0.id < $1.id }) where !kept.contains(where: { $0.id == member.id }) {
+        for member in staged + self.guests.values.sorted(by: { $0.id < $1.id })
+        where !kept.contains(where: { $0.id == member.id }) {
             kept.append(member)
         }
         self.links.keep(kept)
@@ -268,17 +269,19 @@ final class ControlLoop: @unchecked Sendable {
         guard !self.isOpeningStorage else { return }
         self.isOpeningStorage = true
         let node = self.node
-        self.storeThread.runIfActive(eventLoop: self.eventLoop) { try NodeServices.openStorage(for: layout, node: node) }
-            .whenComplete { result in
-                switch result {
-                case .success(let engine):
-                    self.storageOpened(engine)
-                case .failure(let error):
-                    self.node.logger.critical("the data directory cannot be opened", metadata: ["error": "\(error)"])
-                    self.isOpeningStorage = false
-                    self.eventLoop.scheduleTask(in: .seconds(5)) { self.openStorage(for: layout) }
-                }
+        self.storeThread.runIfActive(eventLoop: self.eventLoop) {
+            try NodeServices.openStorage(for: layout, node: node)
+        }
+        .whenComplete { result in
+            switch result {
+            case .success(let engine):
+                self.storageOpened(engine)
+            case .failure(let error):
+                self.node.logger.critical("the data directory cannot be opened", metadata: ["error": "\(error)"])
+                self.isOpeningStorage = false
+                self.eventLoop.scheduleTask(in: .seconds(5)) { self.openStorage(for: layout) }
             }
+        }
     }
 
     private func storageOpened(_ engine: StorageEngine) {

@@ -44,7 +44,8 @@ final class ImageService: Sendable {
                 )
                 return .control(.sealed(description))
             case .readBlock(_, let seal, let index):
-                guard let image = self.seals.withLockedValue({ $0[seal] }), (0..<image.blockCount).contains(index) else {
+                guard let image = self.seals.withLockedValue({ $0[seal] }), (0..<image.blockCount).contains(index)
+                else {
                     return .control(.sealExpired)
                 }
                 let bytes = try await self.storage.engine.readBlock(image, index)
@@ -109,16 +110,19 @@ final class ImageService: Sendable {
         var consulted: [NodeID: MerkleLeaves] = [:]
         var missing: [NodeID] = []
         for other in others {
-            if let leaves = await self.leaves(of: other, partition), await self.cover.cover(partition, from: [other]) == nil {
+            if let leaves = await self.leaves(of: other, partition),
+                await self.cover.cover(partition, from: [other]) == nil
+            {
                 consulted[other] = leaves
             } else {
                 missing.append(other)
             }
         }
         let sealed = try await self.storage.engine.seal(partition)
-        let roots = try consulted.map { try Self.consulted($0.key, $0.value) } + [
-            Self.consulted(self.node.member.id, sealed?.leaves ?? MerkleLeaves())
-        ]
+        let roots =
+            try consulted.map { try Self.consulted($0.key, $0.value) } + [
+                Self.consulted(self.node.member.id, sealed?.leaves ?? MerkleLeaves())
+            ]
         var part = Manifest.Partition(
             partition: partition,
             object: nil,
@@ -146,7 +150,9 @@ final class ImageService: Sendable {
 
     private func leaves(of node: NodeID, _ partition: PartitionID) async -> MerkleLeaves? {
         // A member that does not answer is noted as missing; why is in the log of the link.
-        guard case .leaves(let leaves)? = try? await self.control.askData(node, .readLeaves(partition)) else { return nil }
+        guard case .leaves(let leaves)? = try? await self.control.askData(node, .readLeaves(partition)) else {
+            return nil
+        }
         return leaves
     }
 
@@ -173,22 +179,17 @@ final class ImageService: Sendable {
             )
             if let found { return (found, true) }
         }
-        let image = IncomingImage(path: self.storage.engine.incomingPath(named: "snapshot-\(sealed.id).db"))
-        defer { image.discard() }
-        try image.create(sizeBytes: sealed.sizeBytes)
+        let intake = UncheckedTransfer(try ImageIntake(for: repository))
         for index in 0..<sealed.blockCount {
-            try image.append(try await self.storage.engine.readBlock(sealed, index))
+            try intake.value.append(try await self.storage.engine.readBlock(sealed, index))
         }
-        _ = try image.finish()
         let identity = PartitionIdentity(
             clusterID: configuration.clusterID,
             partition: sealed.partition,
             partitionCount: configuration.partitionCount
         )
         // Compressing blocks its thread for long: not one of those that everything else shares.
-        let stored = try await NIOThreadPool.singleton.runIfActive {
-            try repository.storeImage(at: image.path, identity: identity)
-        }
+        let stored = try await NIOThreadPool.singleton.runIfActive { try intake.value.store(as: identity) }
         return (stored, false)
     }
 

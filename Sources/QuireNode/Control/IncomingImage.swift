@@ -46,7 +46,9 @@ final class IncomingImage: @unchecked Sendable {
     func append(_ bytes: [UInt8]) throws(Failure) {
         var offset = 0
         while offset < bytes.count {
-            let written = bytes.withUnsafeBytes { write(self.descriptor, $0.baseAddress! + offset, bytes.count - offset) }
+            let written = bytes.withUnsafeBytes {
+                write(self.descriptor, $0.baseAddress! + offset, bytes.count - offset)
+            }
             if written < 0, errno == EINTR { continue }
             guard written > 0 else { throw Failure("write", self.path) }
             offset += written

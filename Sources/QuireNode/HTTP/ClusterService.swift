@@ -220,7 +220,9 @@ struct ClusterService: Sendable {
         let connected = try await self.control.connectedNodes()
         return await withTaskGroup(of: (NodeID, NodeReport?).self) { group in
             for member in layout.members {
-                group.addTask { (member.id, await self.report(of: member.id, isConnected: connected.contains(member.id))) }
+                group.addTask {
+                    (member.id, await self.report(of: member.id, isConnected: connected.contains(member.id)))
+                }
             }
             var reports: [NodeID: NodeReport] = [:]
             for await (id, report) in group {

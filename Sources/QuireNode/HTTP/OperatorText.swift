@@ -48,7 +48,8 @@ enum OperatorText {
         case .alreadyStaged(let id):
             return .init(
                 code: "already_staged",
-                message: "a change of node \(name(id)) is staged already: commit it, or drop it with 'quire cluster clear'"
+                message:
+                    "a change of node \(name(id)) is staged already: commit it, or drop it with 'quire cluster clear'"
             )
         case .nameTaken(let name):
             return .init(
@@ -63,7 +64,10 @@ enum OperatorText {
                     + "\(allowed.upperBound)"
             )
         case .stale:
-            return .init(code: "plan_stale", message: "the layout has changed since: look at 'quire cluster plan' again")
+            return .init(
+                code: "plan_stale",
+                message: "the layout has changed since: look at 'quire cluster plan' again"
+            )
         case .invalid(let violation):
             return .init(code: "invalid_plan", message: "the plan would break a rule of the layout: \(violation)")
         }

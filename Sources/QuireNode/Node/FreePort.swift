@@ -33,6 +33,9 @@ enum FreePort {
     }
 
     static func inUse(_ port: Int, flag: String, _ reason: String) -> NodeError {
-        NodeError(.portInUse, "cannot listen on port \(port) (\(reason)): stop what uses it, or choose another with \(flag)")
+        NodeError(
+            .portInUse,
+            "cannot listen on port \(port) (\(reason)): stop what uses it, or choose another with \(flag)"
+        )
     }
 }

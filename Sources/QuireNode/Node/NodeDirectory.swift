@@ -107,7 +107,10 @@ struct NodeDirectory: Sendable {
         for path in [file, directory] {
             let descriptor = open(path, O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0, fsync(descriptor) == 0 else {
-                throw NodeError(.dataDirectoryUnusable, "\(path): cannot be synced: \(String(cString: strerror(errno)))")
+                throw NodeError(
+                    .dataDirectoryUnusable,
+                    "\(path): cannot be synced: \(String(cString: strerror(errno)))"
+                )
             }
             close(descriptor)
         }

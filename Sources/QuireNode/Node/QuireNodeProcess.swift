@@ -24,7 +24,10 @@ package struct QuireNodeProcess: Service {
     /// - Throws: `NodeError`, which says what to do.
     package init(configuration: NodeConfiguration, logger: Logger) async throws {
         guard configuration.clusterKey.count >= 16 else {
-            throw NodeError(.invalidConfiguration, "the cluster key must have at least 16 bytes; make one with 'quire cluster key'")
+            throw NodeError(
+                .invalidConfiguration,
+                "the cluster key must have at least 16 bytes; make one with 'quire cluster key'"
+            )
         }
         var configuration = configuration
         configuration.peerPort = try FreePort.take(configuration.peerPort, configuration.host, flag: "--peer-port")

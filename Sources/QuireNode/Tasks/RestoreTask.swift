@@ -75,7 +75,11 @@ struct RestoreTask: Sendable {
                 var position: ScanPosition?
                 var isLast = false
                 while !isLast {
-                    let page = try verified.page(of: partition, after: position, limit: .init(records: Self.pageRecords))
+                    let page = try verified.page(
+                        of: partition,
+                        after: position,
+                        limit: .init(records: Self.pageRecords)
+                    )
                     isLast = page.isLast
                     position = page.rows.last.map { ScanPosition(hash: $0.hash, key: $0.key) } ?? position
                     let records = page.rows.map { KeyedRecord(key: $0.key, record: $0.record) }
@@ -153,16 +157,5 @@ struct RestoreTask: Sendable {
         } catch {
             return "\(error)"
         }
-    }
-}
-
-/// Carries a value that is used by one task at a time from the thread that made it.
-///
-/// `@unchecked Sendable`: it owns a SQLite connection, and the restore reads from it in one task only.
-struct UncheckedTransfer<Value>: @unchecked Sendable {
-    let value: Value
-
-    init(_ value: Value) {
-        self.value = value
     }
 }

@@ -58,7 +58,11 @@ struct SnapshotTask: Sendable {
         let connected = try await self.control.connectedNodes()
         for member in layout.members where connected.contains(member.id) {
             let question = ControlMessage.checkRepository(self.repositoryPath, intent: id.text)
-            guard case .control(.repositoryChecked(let failure?)) = try await self.control.ask(member.id, .control(question))
+            guard
+                case .control(.repositoryChecked(let failure?)) = try await self.control.ask(
+                    member.id,
+                    .control(question)
+                )
             else { continue }
             throw ClusterAPI.Failure(code: "repository_not_shared", message: "\(member.name): \(failure)")
         }
@@ -102,9 +106,14 @@ struct SnapshotTask: Sendable {
         )
     }
 
-    private func store(_ partition: PartitionID, at owner: NodeID, _ id: SnapshotID) async throws -> Manifest.Partition {
+    private func store(_ partition: PartitionID, at owner: NodeID, _ id: SnapshotID) async throws -> Manifest.Partition
+    {
         if owner == self.node.member.id {
-            return try await self.services.images.storeImage(partition, repository: self.repositoryPath, intent: id.text)
+            return try await self.services.images.storeImage(
+                partition,
+                repository: self.repositoryPath,
+                intent: id.text
+            )
         }
         let request = ControlMessage.storeImage(partition, repository: self.repositoryPath, intent: id.text)
         switch try await self.control.ask(owner, .control(request), timeout: .minutes(30)) {

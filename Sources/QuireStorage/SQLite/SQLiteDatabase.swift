@@ -172,7 +172,7 @@ package final class SQLiteDatabase {
         var name = "file:"
         for byte in path.utf8 {
             switch byte {
-            case UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "%"):
+            case UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "%"), 0x80...:
                 name += "%" + String(byte, radix: 16)
             default:
                 name.unicodeScalars.append(Unicode.Scalar(byte))
