@@ -84,7 +84,9 @@ let package = Package(
                 "QuireArchive", "QuireClient", "QuireCore", "QuireNode", "QuireWire", logging, nioCore, nioPosix,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -112,6 +114,7 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "QuireCommandTests", dependencies: ["quire"], swiftSettings: swiftSettings),
+        .testTarget(name: "QuireNodeTests", dependencies: ["QuireCore", "QuireNode", crypto], swiftSettings: swiftSettings),
         .testTarget(
             name: "QuireSimulationTests",
             dependencies: ["QuireCore", "QuireSimulation"],

@@ -33,32 +33,48 @@ struct NodeDirectory: Sendable {
         } catch {
             throw NodeError(.dataDirectoryUnusable, "\(self.path): cannot make the data directory: \(error)")
         }
-        self.lock = try Self.acquire(self.path)
-        let file = "\(self.path)/node.json"
-        var identity: Identity
+        let lock = try Self.acquire(self.path)
+        self.lock = lock
+        do {
+            let identity = try Self.identity(configuration)
+            self.node = identity.node
+            self.name = identity.name
+            self.zone = identity.zone
+        } catch {
+            close(lock)
+            throw error
+        }
+    }
+
+    /// Lets another process have the directory; nothing may be written to it afterwards.
+    func release() {
+        close(self.lock)
+    }
+
+    private static func identity(_ configuration: NodeConfiguration) throws -> Identity {
+        let path = configuration.dataDirectory
+        let file = "\(path)/node.json"
         if FileManager.default.fileExists(atPath: file) {
-            identity = try Self.read(file)
+            let identity = try self.read(file)
             let isRenamed = configuration.name.map { $0 != identity.name } ?? false
             if isRenamed {
                 throw NodeError(
                     .invalidConfiguration,
-                    "\(self.path) belongs to the node named \(identity.name): start it with that name, or without one"
+                    "\(path) belongs to the node named \(identity.name): start it with that name, or without one"
                 )
             }
-        } else {
-            var generator = SystemRandomNumberGenerator()
-            let id = NodeID(rawValue: generator.next())
-            identity = Identity(
-                format: Self.format,
-                node: id,
-                name: configuration.name ?? "n-\(id.description.prefix(6))",
-                zone: configuration.zone
-            )
-            try Self.write(identity, to: file, in: self.path)
+            return identity
         }
-        self.node = identity.node
-        self.name = identity.name
-        self.zone = identity.zone
+        var generator = SystemRandomNumberGenerator()
+        let id = NodeID(rawValue: generator.next())
+        let identity = Identity(
+            format: self.format,
+            node: id,
+            name: configuration.name ?? "n-\(id.description.prefix(6))",
+            zone: configuration.zone
+        )
+        try self.write(identity, to: file, in: path)
+        return identity
     }
 
     /// Says where the node listens, for scripts that let it take any free port.

@@ -20,7 +20,8 @@ package import QuireCore
 /// text     bulk, valid UTF-8                 x?     x or null
 /// bool     integer 0 or 1                    record bulk, the canonical bytes of a Record
 /// ballot   u64 round, u64 node               limit  int records, int bytes
-/// after    key?: the last key already seen   page   array [key, record, key, record, ...]
+/// after    null, or the hash (8 bytes, not always that of the key) and the key already seen, in one bulk string
+/// page     array [key, record, key, record, ...]
 ///
 /// get           p key                        put           p key record
 /// putBatch      p page                       scan          p after limit

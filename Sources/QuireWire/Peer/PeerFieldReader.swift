@@ -105,8 +105,10 @@ struct PeerFieldReader {
 
     mutating func position() throws(PeerCodecError) -> ScanPosition? {
         guard let bytes = try self.optionalBytes() else { return nil }
-        guard let key = Key(bytes) else { throw self.malformed("a key of 1 to 1024 bytes, or null") }
-        return ScanPosition(key: key)
+        guard bytes.count > 8, let key = Key(bytes[8...]) else {
+            throw self.malformed("8 bytes of hash and a key of 1 to 1024 bytes, or null")
+        }
+        return ScanPosition(hash: KeyHash(rawValue: bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) }), key: key)
     }
 
     mutating func pageLimit() throws(PeerCodecError) -> PageLimit {

@@ -42,7 +42,13 @@ struct PeerFields {
     }
 
     mutating func append(after position: ScanPosition?, limit: PageLimit) {
-        self.append(bytes: position?.key.bytes)
+        self.append(
+            bytes: position.map { position in
+                var bytes: [UInt8] = []
+                bytes.appendBigEndian(position.hash.rawValue)
+                return bytes + position.key.bytes
+            }
+        )
         self.append(integer: limit.records)
         self.append(integer: limit.bytes)
     }

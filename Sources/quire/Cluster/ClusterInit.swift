@@ -65,7 +65,10 @@ struct ClusterInit: AsyncParsableCommand, ReportingCommand {
             status = try await api.get("/v1/cluster")
         }
         guard status.clusterID != nil else {
-            throw CommandFailure("not_adopted", "the cluster was created, but the node has not adopted it within 10 s; see its log")
+            throw CommandFailure(
+                "not_adopted",
+                "the cluster was created, but the node has not adopted it within 10 s; see its log"
+            )
         }
         return status
     }

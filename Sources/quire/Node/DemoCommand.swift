@@ -39,7 +39,11 @@ struct DemoCommand: AsyncParsableCommand {
         }
         try await NodeGroup.run(
             nodes,
-            greeting: DemoGreeting(configurations: configurations, place: directory.path, isTemporary: self.data == nil),
+            greeting: DemoGreeting(
+                configurations: configurations,
+                place: directory.path,
+                isTemporary: self.data == nil
+            ),
             logger: NodeGroup.logger("quire", level: self.logLevel)
         )
     }

@@ -26,7 +26,8 @@ struct DemoGreeting: Service {
         }
         Console.out(StatusText(status).rendered())
         let first = self.configurations[0].proxyPort
-        let node = self.configurations[0].httpPort == 7382 ? "" : " --node http://127.0.0.1:\(self.configurations[0].httpPort)"
+        let node =
+            self.configurations[0].httpPort == 7382 ? "" : " --node http://127.0.0.1:\(self.configurations[0].httpPort)"
         let proxy = first == 7379 ? "" : " --proxy 127.0.0.1:\(first)"
         Console.out(
             """

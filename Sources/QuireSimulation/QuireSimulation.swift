@@ -1,1 +1,0 @@
-// Whole clusters in one thread under virtual time.
