@@ -1,4 +1,4 @@
-package import QuireCore
+import QuireCore
 
 /// Watches a run from outside and notes what must never happen.
 ///
@@ -36,6 +36,8 @@ package final class Checker {
     package private(set) var violations: [String] = []
     package private(set) var acknowledgedWrites = 0
     package private(set) var quorumReads = 0
+    /// Of reads and writes; all of them are results that a client may get.
+    package private(set) var failures = 0
     private let writeQuorum: Int
     private var histories: [Key: History] = [:]
     private var dots: [Dot: Version] = [:]
@@ -113,6 +115,8 @@ package final class Checker {
                 history.plainWrites.append(write)
             }
             self.histories[key] = history
+        case (_, .failed):
+            self.failures += 1
         default:
             return
         }

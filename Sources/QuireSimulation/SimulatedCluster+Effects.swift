@@ -99,7 +99,8 @@ extension SimulatedCluster {
         node.isSyncing = true
         node.storage.syncBegan()
         let isSlow = self.random.chance(self.network.faults.slowness)
-        let delay = Duration.microseconds(Int.random(in: 200...(isSlow ? 60_000 : 2500), using: &self.random))
+        // Longer than any answer from memory, so that `.minted` is told before `.durable`.
+        let delay = Duration.microseconds(Int.random(in: 500...(isSlow ? 60_000 : 2500), using: &self.random))
         self.queue.schedule(.syncEnded(node.id, life: node.life), after: delay)
     }
 

@@ -1,4 +1,4 @@
-package import QuireCore
+import QuireCore
 
 /// A whole cluster in one thread: real request and control cores, a model of storage, a virtual network, virtual time.
 ///
@@ -78,7 +78,7 @@ package final class SimulatedCluster {
         while !self.isSettled, self.queue.now < deadline, self.checker.violations.isEmpty {
             self.step()
         }
-        if !self.isSettled {
+        if !self.isSettled, self.checker.violations.isEmpty {
             self.checker.violated("not at rest \(self.configuration.healTimeout) after healing: \(self.unrest)")
         }
         self.equalise()

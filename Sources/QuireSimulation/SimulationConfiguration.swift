@@ -1,4 +1,4 @@
-package import QuireCore
+import QuireCore
 
 /// What one simulated run does; everything else follows from `seed`.
 package struct SimulationConfiguration: Sendable {

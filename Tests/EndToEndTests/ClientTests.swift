@@ -6,7 +6,7 @@ extension EndToEndTests {
     /// Clients that know Redis and nothing of Quire.
     @Suite struct ClientTests {
         @Test func redisCLISetsAndGetsThroughAnyNode() async throws {
-            try await ProcessCluster.run { cluster in
+            try await ProcessCluster.run { (cluster) async throws -> Void in
                 let first = cluster.nodes[0]
                 let last = cluster.nodes[2]
                 #expect(try await Self.redis(first, "SET", "colour", "deep blue") == "OK")
@@ -27,7 +27,7 @@ extension EndToEndTests {
         }
 
         @Test func scanFindsEveryKey() async throws {
-            try await ProcessCluster.run { cluster in
+            try await ProcessCluster.run { (cluster) async throws -> Void in
                 let data = Dataset(count: 300)
                 try await data.store(through: cluster.nodes[1])
                 let expected = Set(data.entries.map { String(decoding: $0.key, as: UTF8.self) })
@@ -41,7 +41,7 @@ extension EndToEndTests {
 
         @Test(arguments: [[], ["-P", "16"]])
         func redisBenchmarkRunsToItsEnd(_ options: [String]) async throws {
-            try await ProcessCluster.run { cluster in
+            try await ProcessCluster.run { (cluster) async throws -> Void in
                 let arguments =
                     ["-p", "\(cluster.first.ports.proxy)", "-t", "set,get", "-n", "2000", "-c", "10", "--csv"] + options
                 let outcome = try await Program.succeed("redis-benchmark", arguments)
@@ -58,7 +58,7 @@ extension EndToEndTests {
 
         @Test func redisPyWorks() async throws {
             let python = try await Self.pythonWithRedis()
-            try await ProcessCluster.run { cluster in
+            try await ProcessCluster.run { (cluster) async throws -> Void in
                 let script = cluster.folder("client.py")
                 try Data(Self.pythonScript.utf8).write(to: URL(fileURLWithPath: script))
                 for version in ["2", "3"] {

@@ -47,8 +47,14 @@ package struct Record: Hashable, Sendable {
         return result
     }
 
+    /// The greatest timestamp among the siblings, and just after it when several siblings share it.
+    ///
+    /// A plain write that is told of a later timestamp than its own is written again above it (SAFETY rule 4). With a
+    /// tie each of the writers might be the one that the dots decide against, so each is told of a later one.
     package var latestTimestamp: HybridTimestamp {
-        self.siblings.map(\.timestamp).max() ?? .zero
+        guard let latest = self.siblings.map(\.timestamp).max() else { return .zero }
+        let isTie = self.siblings.count { $0.timestamp == latest } > 1
+        return isTie ? HybridTimestamp(rawValue: latest.rawValue + 1) : latest
     }
 
     /// Whether the key has a value for a plain read at this moment.

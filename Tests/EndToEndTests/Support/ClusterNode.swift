@@ -38,7 +38,10 @@ actor ClusterNode {
 
     nonisolated var name: String { self.shape.name }
     nonisolated var data: String { self.shape.data }
-    nonisolated var log: String { "\(self.shape.data).log" }
+    /// Beside the cluster's key, so that a full disk does not silence it.
+    nonisolated var log: String {
+        URL(fileURLWithPath: self.shape.keyFile).deletingLastPathComponent().path + "/\(self.name).log"
+    }
     nonisolated var proxy: String { "127.0.0.1:\(self.ports.proxy)" }
     nonisolated var peer: String { "127.0.0.1:\(self.ports.peer)" }
     nonisolated var http: String { "http://127.0.0.1:\(self.ports.http)" }

@@ -28,8 +28,14 @@ actor ProcessCluster {
 
     /// Starts a cluster for as long as `body` takes. Its processes are ended in any case; if `body` throws, the logs
     /// are shown.
-    static func run(_ shape: Shape = Shape(), _ body: (ProcessCluster) async throws -> Void) async throws {
-        let cluster = try ProcessCluster(shape)
+    ///
+    /// - Parameter firstOn: Where the first node keeps its data, if not beside the others.
+    static func run(
+        _ shape: Shape = Shape(),
+        firstOn place: String? = nil,
+        _ body: (ProcessCluster) async throws -> Void
+    ) async throws {
+        let cluster = try ProcessCluster(shape, firstOn: place)
         do {
             try await cluster.begin()
             try await body(cluster)
@@ -41,14 +47,15 @@ actor ProcessCluster {
         await cluster.end()
     }
 
-    private init(_ shape: Shape) throws {
+    private init(_ shape: Shape, firstOn place: String?) throws {
         let folder = try TemporaryFolder()
         let keyFile = folder("cluster.key")
         self.shape = shape
         self.folder = folder
         self.keyFile = keyFile
         self.nodes = try (1...shape.nodes).map { index in
-            try Self.node("n\(index)", in: folder, keyFile: keyFile, options: shape.options)
+            let data = index == 1 && place != nil ? "\(place ?? "")/n1" : folder("n\(index)")
+            return try ClusterNode(.init(name: "n\(index)", data: data, keyFile: keyFile, options: shape.options))
         }
     }
 
@@ -56,16 +63,16 @@ actor ProcessCluster {
 
     /// A node of no cluster yet, with the cluster's key, alive.
     func startNewcomer(_ name: String) async throws -> ClusterNode {
-        let node = try Self.node(name, in: self.folder, keyFile: self.keyFile, options: self.shape.options)
-        self.newcomers.append(node)
-        try await node.start()
-        return node
+        try await self.startNewcomer(
+            .init(name: name, data: self.folder(name), keyFile: self.keyFile, options: self.shape.options)
+        )
     }
 
-    /// A node with a shape of its own; it is started by the caller and ended with the cluster.
-    func newcomer(_ shape: ClusterNode.Shape) throws -> ClusterNode {
+    /// A node with a shape of its own; it ends with the cluster.
+    func startNewcomer(_ shape: ClusterNode.Shape) async throws -> ClusterNode {
         let node = try ClusterNode(shape)
         self.newcomers.append(node)
+        try await node.start()
         return node
     }
 
@@ -123,14 +130,5 @@ actor ProcessCluster {
         (self.nodes + self.newcomers).map { node in
             "--- \(node.name)\n" + Program.text(node.log).split(separator: "\n").suffix(25).joined(separator: "\n")
         }.joined(separator: "\n")
-    }
-
-    private static func node(
-        _ name: String,
-        in folder: TemporaryFolder,
-        keyFile: String,
-        options: [String]
-    ) throws -> ClusterNode {
-        try ClusterNode(.init(name: name, data: folder(name), keyFile: keyFile, options: options))
     }
 }

@@ -126,6 +126,17 @@ import Testing
         #expect(record.latestTimestamp == HybridTimestamp(wallMilliseconds: 30))
     }
 
+    /// SAFETY rule 4: of two plain writes with one timestamp each is told to write again, for dots decide between them.
+    @Test func aTieOfTimestampsIsReportedAsLater() {
+        var record = Record()
+        record.mint(.of(1, 1, at: 10), superseding: .older)
+        #expect(record.latestTimestamp == HybridTimestamp(wallMilliseconds: 10))
+        record.mint(.of(2, 1, at: 10), superseding: .older)
+        #expect(record.latestTimestamp == HybridTimestamp(wallMilliseconds: 10, logical: 1))
+        record.mint(.of(3, 1, at: 11), superseding: .context(VersionVector()))
+        #expect(record.latestTimestamp == HybridTimestamp(wallMilliseconds: 11))
+    }
+
     /// SAFETY rule 4: a replica finds the version that it minted for a request, so a retry mints no second dot.
     @Test func aRetriedRequestFindsItsVersion() {
         var record = Record()

@@ -1,0 +1,82 @@
+import QuireClient
+import QuireWire
+import Testing
+
+extension EndToEndTests {
+    /// A full disk refuses writes and nothing else, and needs no restart when there is space again.
+    @Suite(.enabled(if: SmallDisk.isPossible, "only root can mount a small disk"))
+    struct DiskFullTests {
+        @Test func aLoneNodeRefusesWritesReadsOnAndRecovers() async throws {
+            try await SmallDisk.run(megabytes: 64) { (disk) async throws -> Void in
+                try await ProcessCluster.run(.single, firstOn: disk.path) { (cluster) async throws -> Void in
+                    let data = Dataset(count: 100)
+                    try await data.store(through: cluster.first)
+                    let connection = try await cluster.first.connect()
+                    try disk.fill()
+                    let refusal = try await Self.writeUntilRefused(connection)
+                    #expect(refusal.code == "NOTDURABLE")
+                    #expect(refusal.message.lowercased().contains("space"), "\(refusal.message)")
+
+                    #expect(try await data.differences(through: cluster.first) == [])
+                    #expect(await cluster.first.isRunning)
+                    #expect(try HTTPProbe.status(of: "/livez", port: cluster.first.ports.http) == 200)
+
+                    try disk.clear()
+                    try await eventually("writes are taken again") {
+                        let reply = try await connection.send(["SET", "after", "well again"])
+                        return reply == .status("OK")
+                    }
+                    try await data.store(through: cluster.first)
+                    await connection.close()
+                    try await cluster.first.stop()
+                    try await cluster.first.start()
+                    try await cluster.first.waitUntilReady()
+                    #expect(try await data.differences(through: cluster.first) == [])
+                    let again = try await cluster.first.connect()
+                    #expect(try await again.send(["GET", "after"]) == .bytes(Array("well again".utf8)))
+                    await again.close()
+                }
+            }
+        }
+
+        @Test func theOtherNodesServeWhileOneHasNoSpace() async throws {
+            try await SmallDisk.run(megabytes: 64) { (disk) async throws -> Void in
+                try await ProcessCluster.run(.init(), firstOn: disk.path) { (cluster) async throws -> Void in
+                    let data = Dataset(count: 100)
+                    try await data.store(through: cluster.first)
+                    try disk.fill()
+                    // Large values, so that what the full disk has left in half-used pages is gone at once.
+                    let writer = JournaledWriter(cluster.nodes.dropFirst().map(\.endpoint))
+                    let more = Dataset(count: 40, prefix: "more")
+                    for node in cluster.nodes.dropFirst() { try await more.store(through: node) }
+                    await writer.start()
+                    try await writer.waitForProgress("writes and reads while one disk is full", count: 100)
+                    try disk.clear()
+                    try await writer.waitForProgress("writes and reads with space again", count: 100)
+                    await writer.stop()
+                    #expect(await writer.failures == [])
+                    #expect(await writer.staleReads == [])
+                    for node in cluster.nodes {
+                        #expect(await node.isRunning)
+                        #expect(try await data.differences(through: node) == [], "through \(node.name)")
+                        #expect(try await more.differences(through: node) == [], "through \(node.name)")
+                    }
+                }
+            }
+        }
+
+        private static func writeUntilRefused(
+            _ connection: QuireConnection
+        ) async throws -> (code: String, message: String) {
+            let value = [UInt8](repeating: UInt8(ascii: "x"), count: 100_000)
+            for index in 0..<1000 {
+                do {
+                    _ = try await connection.send([Array("SET".utf8), Array("big/\(index)".utf8), value])
+                } catch QuireError.refused(let code, let message) {
+                    return (code, message)
+                }
+            }
+            throw ConditionMissed(what: "a full disk refuses writes", patience: .zero, lastError: nil)
+        }
+    }
+}
