@@ -187,6 +187,21 @@ package final class Checker {
         }
     }
 
+    /// Reads turn to a new row: each read quorum of it must meet every write that was acknowledged (SAFETY rule 11).
+    ///
+    /// - Parameter records: What each node of the new row has on disk.
+    func readsTurned(to records: [Record], of key: Key, readQuorum: Int) {
+        guard let history = self.histories[key] else { return }
+        let accounted = records.map { self.accounted($0, in: history) }
+        for write in history.acknowledged {
+            let copies = accounted.count { held in write.dots.allSatisfy { held.contains($0) } }
+            if copies + readQuorum <= records.count {
+                self.violated("reads of \(key) turn to a row that has write \(write.number) \(copies) times")
+                return
+            }
+        }
+    }
+
     // MARK: The end
 
     func finallyHeld(_ record: Record, of key: Key, by node: NodeID) {

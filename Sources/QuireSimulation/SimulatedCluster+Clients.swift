@@ -35,7 +35,10 @@ extension SimulatedCluster {
         case .keys, .count, .failed:
             break
         }
-        self.queue.schedule(.clientReady(client), after: .microseconds(Int.random(in: 200...25_000, using: &self.random)))
+        self.queue.schedule(
+            .clientReady(client),
+            after: .microseconds(Int.random(in: 200...25_000, using: &self.random))
+        )
     }
 
     /// An acknowledged write is on the disks of W nodes at the instant of the acknowledgement.
@@ -89,8 +92,6 @@ struct MembershipScript {
     private var waitsFor: NodeID?
     private var until = Duration.zero
     private var lastAnswer = "nothing asked"
-    /// Refusals that cannot come about when every step is taken on the newest layout are of interest to people.
-    private(set) var answers = 0
 
     init(isActive: Bool) {
         self.isActive = isActive
@@ -108,7 +109,6 @@ struct MembershipScript {
     }
 
     mutating func answered(_ result: ControlCore.OperatorResult) {
-        self.answers += 1
         self.waitsFor = nil
         switch result {
         case .done(let layout): self.lastAnswer = "version \(layout.version) is done"

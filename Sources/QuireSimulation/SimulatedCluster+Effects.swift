@@ -72,11 +72,21 @@ extension SimulatedCluster {
     private func adopt(_ layout: Layout, at node: SimulatedNode) {
         self.traced(UInt64(layout.version.rawValue))
         self.checker.adopted(layout, as: self.catalogue.encode(layout), by: node.id)
+        self.checkNewRows(of: layout)
         self.perform(node.request.handle(.layoutAdopted(layout), now: node.moment(at: self.queue.now)), at: node)
         guard self.configuration.mutation == .fillsBeforeTheBarrier else { return }
         for move in layout.moves where move.phase == .dualWrite && move.newcomers.contains(node.id) {
             guard !node.tasks.values.contains(where: { $0.partition == move.partition }) else { continue }
             self.fill(move.partition, from: move.from, at: node)
+        }
+    }
+
+    private func checkNewRows(of layout: Layout) {
+        for key in self.workload.keys {
+            let partition = layout.partitionCount.partition(of: key)
+            guard let move = layout.move(of: partition), move.phase == .readNew else { continue }
+            let records = move.to.map { self.node($0).storage.synced[partition]?[key] ?? Record() }
+            self.checker.readsTurned(to: records, of: key, readQuorum: layout.quorums.readQuorum)
         }
     }
 

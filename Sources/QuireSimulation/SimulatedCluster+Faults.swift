@@ -82,7 +82,9 @@ extension SimulatedCluster {
     }
 
     var isSettled: Bool {
-        guard let layout = self.newestLayout, layout.moves.isEmpty, self.workload.waitingCount == 0 else { return false }
+        guard let layout = self.newestLayout, layout.moves.isEmpty, self.workload.waitingCount == 0 else {
+            return false
+        }
         guard self.membership.isFinished(layout) else { return false }
         return layout.members.allSatisfy { member in
             let node = self.node(member.id)

@@ -135,7 +135,10 @@ package final class SimulatedCluster {
         let node = self.node(id)
         node.started(using: &self.random)
         self.perform(node.control.handle(.started(node.stored), now: self.queue.now), at: node)
-        self.queue.schedule(.tick(id, life: node.life), after: .milliseconds(Int.random(in: 1...20, using: &self.random)))
+        self.queue.schedule(
+            .tick(id, life: node.life),
+            after: .milliseconds(Int.random(in: 1...20, using: &self.random))
+        )
     }
 
     // MARK: Events

@@ -76,7 +76,9 @@ extension EndToEndTests {
                     #expect(Set(shown.out.split(separator: "\n").map(String.init)) == rows)
                 }
                 let all = try await Program.succeed(script, [repository.path, "latest", "all"])
-                #expect(Set(all.out.split(separator: "\n").map(String.init)) == expected.values.reduce([]) { $0.union($1) })
+                #expect(
+                    Set(all.out.split(separator: "\n").map(String.init)) == expected.values.reduce([]) { $0.union($1) }
+                )
             }
         }
 
@@ -152,8 +154,14 @@ extension EndToEndTests {
                 var equal: Int
             }
             let outcome = try await Program.quire(
-                "kv", "compare", "--source", source.nodes.map(\.proxy).joined(separator: ","),
-                "--target", target.nodes.map(\.proxy).joined(separator: ","), "--output", "json"
+                "kv",
+                "compare",
+                "--source",
+                source.nodes.map(\.proxy).joined(separator: ","),
+                "--target",
+                target.nodes.map(\.proxy).joined(separator: ","),
+                "--output",
+                "json"
             )
             try #require(outcome.status == 0, "\(outcome.testDescription)")
             let tally: Tally = try outcome.json()

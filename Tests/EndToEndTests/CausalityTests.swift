@@ -57,7 +57,8 @@ extension EndToEndTests {
                 let (mine, other) = (Array("mine".utf8), Array("other".utf8))
                 let outcome = try await client.put(mine, value: Array("kept".utf8), context: .none)
                 var forged = outcome.context.text
-                forged[forged.count / 2] = forged[forged.count / 2] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
+                forged[forged.count / 2] =
+                    forged[forged.count / 2] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
 
                 let attempts: [(key: [UInt8], context: [UInt8])] = [
                     (mine, forged), (mine, Array(outcome.context.text.dropLast(4))), (mine, Array("no context".utf8)),

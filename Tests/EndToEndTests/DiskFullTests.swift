@@ -13,9 +13,8 @@ extension EndToEndTests {
                     try await data.store(through: cluster.first)
                     let connection = try await cluster.first.connect()
                     try disk.fill()
-                    let refusal = try await Self.writeUntilRefused(connection)
-                    #expect(refusal.code == "NOTDURABLE")
-                    #expect(refusal.message.lowercased().contains("space"), "\(refusal.message)")
+                    let refused = try await Self.writeUntilNotDurable(connection)
+                    #expect(refused.message.lowercased().contains("space"), "\(refused.message)")
 
                     #expect(try await data.differences(through: cluster.first) == [])
                     #expect(await cluster.first.isRunning)
@@ -26,6 +25,7 @@ extension EndToEndTests {
                         let reply = try await connection.send(["SET", "after", "well again"])
                         return reply == .status("OK")
                     }
+                    #expect(try await connection.send([Array("GET".utf8), refused.key]) == .null)
                     try await data.store(through: cluster.first)
                     await connection.close()
                     try await cluster.first.stop()
@@ -51,7 +51,18 @@ extension EndToEndTests {
                     for node in cluster.nodes.dropFirst() { try await more.store(through: node) }
                     await writer.start()
                     try await writer.waitForProgress("writes and reads while one disk is full", count: 100)
+                    // All three are asked here, and one of them cannot.
+                    let client = QuireClient(endpoints: [cluster.nodes[1].endpoint])
+                    let demanding = Array("demanding".utf8)
+                    await #expect(throws: QuireError.self) {
+                        _ = try await client.put(demanding, value: [1], context: .none, writeQuorum: 3)
+                    }
                     try disk.clear()
+                    try await eventually("all three take writes again") {
+                        _ = try await client.put(demanding, value: [2], context: .none, writeQuorum: 3)
+                        return true
+                    }
+                    await client.close()
                     try await writer.waitForProgress("writes and reads with space again", count: 100)
                     await writer.stop()
                     #expect(await writer.failures == [])
@@ -65,15 +76,21 @@ extension EndToEndTests {
             }
         }
 
-        private static func writeUntilRefused(
+        /// Writes until a write is refused because it cannot be stored.
+        ///
+        /// A write that was under way when the space ended lost its quorum, which says that it may survive; every
+        /// later one is refused before anything of it is stored.
+        private static func writeUntilNotDurable(
             _ connection: QuireConnection
-        ) async throws -> (code: String, message: String) {
+        ) async throws -> (key: [UInt8], message: String) {
             let value = [UInt8](repeating: UInt8(ascii: "x"), count: 100_000)
             for index in 0..<1000 {
-                do {
-                    _ = try await connection.send([Array("SET".utf8), Array("big/\(index)".utf8), value])
-                } catch QuireError.refused(let code, let message) {
-                    return (code, message)
+                let key = Array("big/\(index)".utf8)
+                let reply = try await connection.sendAll([[Array("SET".utf8), key, value]])[0]
+                switch reply {
+                case .error(code: "NOTDURABLE", let message): return (key, message)
+                case .status("OK"), .error(code: "QUORUM", _): continue
+                default: throw ConditionMissed(what: "an answer to SET", patience: .zero, lastError: "\(reply)")
                 }
             }
             throw ConditionMissed(what: "a full disk refuses writes", patience: .zero, lastError: nil)

@@ -62,12 +62,14 @@ extension EndToEndTests {
                 // The same key and a data directory with a history: a member of a cluster of its own.
                 let other = try await cluster.startNewcomer("other")
                 let created = try await cluster.quire(
-                    ["cluster", "init", "--partitions", "8", "--replicas", "1", "--read-quorum", "1",
-                        "--write-quorum", "1"],
+                    [
+                        "cluster", "init", "--partitions", "8", "--replicas", "1", "--read-quorum", "1",
+                        "--write-quorum", "1",
+                    ],
                     at: other
                 )
                 try #require(created.status == 0, "\(created.testDescription)")
-                try await Self.expectJoinRefused(other, by: cluster, saying: "another cluster")
+                try await Self.expectJoinRefused(other, by: cluster, saying: "belongs to cluster")
                 #expect(try await cluster.status(at: other).members.map(\.name) == ["other"])
                 #expect(try await data.differences(through: cluster.first) == [])
             }

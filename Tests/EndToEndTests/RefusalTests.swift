@@ -21,9 +21,18 @@ extension EndToEndTests {
                     [Array("QUIRE.PUT".utf8), longKey, [UInt8(ascii: "-")], [1]],
                     saying: "1024 bytes"
                 )
-                await Self.expectRefusal(connection, ["NONSENSE", "a"].map { Array($0.utf8) }, saying: "unknown command")
+                await Self.expectRefusal(
+                    connection,
+                    ["NONSENSE", "a"].map { Array($0.utf8) },
+                    saying: "unknown command"
+                )
                 await Self.expectRefusal(connection, ["GET"].map { Array($0.utf8) }, saying: "number of arguments")
-                await Self.expectRefusal(connection, ["SET", "a", "b", "WHAT"].map { Array($0.utf8) }, saying: "WHAT")
+                await Self.expectRefusal(
+                    connection,
+                    ["SET", "a", "b", "EX", "5"].map { Array($0.utf8) },
+                    saying: "'EX'"
+                )
+                await Self.expectRefusal(connection, ["SET", "a", "b", "c"].map { Array($0.utf8) }, saying: "syntax")
                 #expect(try await connection.send(["DBSIZE"]) == .integer(0))
 
                 let longest = [UInt8](repeating: UInt8(ascii: "k"), count: 1024)

@@ -207,19 +207,25 @@ extension ControlCore {
         }
     }
 
+    /// Asks the others only when the own vote is on disk: a proposer that crashes then finds its ballot again and
+    /// never binds a second value to it.
     private mutating func askVoters(_ nodes: [NodeID], _ message: ControlMessage, into effects: inout [Effect]) {
         guard let decision = self.decision else { return }
+        var questions: [Effect] = []
         for node in nodes where node != self.node {
-            self.ask(node, message, for: .vote(decision.version, decision.ballot), into: &effects)
+            self.ask(node, message, for: .vote(decision.version, decision.ballot), into: &questions)
         }
-        guard nodes.contains(self.node) else { return }
+        guard nodes.contains(self.node) else {
+            effects += questions
+            return
+        }
         switch message {
         case .prepare(let version, let ballot):
             let vote = self.acceptor.prepared(version, ballot)
-            self.emitStored([], vote: vote, into: &effects)
+            self.emitStored(questions, vote: vote, into: &effects)
         case .accept(let version, let ballot, let layout):
             let vote = self.votedOn(version, ballot, layout)
-            self.emitStored([], vote: vote, into: &effects)
+            self.emitStored(questions, vote: vote, into: &effects)
         default:
             return
         }

@@ -176,7 +176,10 @@ package struct ControlCore: Sendable {
         precondition(state.decided == nil || layout != nil, "the stored layout does not decode")
         let isMember = layout?.member(self.node) != nil
         self.acceptor = LayoutAcceptor(state: state, isStranger: !isMember)
-        if let layout {
+        // Ballots of an earlier life are not used again.
+        self.round = state.promised.round + 1
+        // What a stranger has stored is a void invitation, or the layout in which it had left.
+        if let layout, isMember {
             self.install(layout, into: &effects)
         }
     }

@@ -37,6 +37,10 @@ package struct LayoutAcceptor: Sendable {
     /// - Returns: the answer, to be sent once `state` is stored.
     package mutating func proposed(_ version: LayoutVersion, _ ballot: Ballot, _ layout: [UInt8]) -> ControlMessage {
         guard self.isVoting(on: version), ballot >= self.state.promised else { return self.refusal(version) }
+        // One value per ballot, even if its proposer crashed and forgot what it had proposed.
+        if let earlier = self.state.accepted, earlier.ballot == ballot, earlier.layout != layout {
+            return self.refusal(version)
+        }
         self.state.promised = ballot
         self.state.accepted = AcceptedLayout(ballot: ballot, layout: layout)
         return .accepted(version, ballot)

@@ -98,6 +98,9 @@ package struct PartitionTransfer: Sendable {
             return .ask(self.source, .control(.seal(self.partition)))
         case (.sealing(let ownRecords), .peer(.control(.sealed(let sealed)))):
             guard let sealed else { return self.startCovering() }
+            guard sealed.blockBytes > 0 else {
+                return self.end(.fail("the source sealed \(sealed.sizeBytes) bytes in blocks of \(sealed.blockBytes)"))
+            }
             guard ownRecords * 2 <= sealed.records else { return .unseal(self.source, seal: sealed.seal) }
             self.state = .creating(sealed)
             self.step = .copying

@@ -20,7 +20,7 @@ extension RequestCore {
         case (.put(let id, let attempt), .durable(let receipt)):
             self.putReplicaAcknowledged(own, id, attempt: attempt, receipt, now: now, into: &effects)
         case (.put(let id, let attempt), .failed(let failure)):
-            self.mintFailed(failure, of: id, attempt: attempt, into: &effects)
+            self.mintFailed(failure, of: id, attempt: attempt, now: now, into: &effects)
         case (.scan(let id, let visited), .page(let entries, let isLast)):
             self.scanAnswered(own, id, visited: visited, entries, isLast: isLast, now: now, into: &effects)
         case (.count(let id), .counts(let counts)):
@@ -52,6 +52,8 @@ extension RequestCore {
             self.putReplicaAcknowledged(node, id, attempt: attempt, receipt, now: now, into: &effects)
         case (.forward(let id), .coordinated(let result)):
             self.forwardAnswered(id, result, into: &effects)
+        case (.forward(let id), .acknowledged(let latest)):
+            self.forwardMustExceed(latest, id, at: node, now: now, into: &effects)
         case (.forward(let id), .failed(let reason)):
             self.forwardFailed(id, isFateKnown: true, reason: reason, into: &effects)
         case (.scan(let id, let visited), .page(let entries, let isLast)):

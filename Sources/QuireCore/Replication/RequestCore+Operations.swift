@@ -33,8 +33,9 @@ extension RequestCore {
 
     struct Forward: Sendable {
         let request: PutRequest
-        let id: RequestID
-        let timestamp: HybridTimestamp
+        /// Kept by retries; both are new when the put must be written above a later timestamp.
+        var id: RequestID
+        var timestamp: HybridTimestamp
         let required: Int
         /// Members of the row that were not tried yet.
         var candidates: [NodeID]

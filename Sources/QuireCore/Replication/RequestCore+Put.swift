@@ -126,10 +126,23 @@ extension RequestCore {
 
     /// Our own storage could not take the version: another replica of the row may (a put is refused only when
     /// no healthy replica can store it).
-    mutating func mintFailed(_ failure: StorageFailure, of id: UInt64, attempt: UInt64, into effects: inout [Effect]) {
+    ///
+    /// Once it was minted it is on its way to the others. Then only our own acknowledgement is missing: to have the
+    /// put executed once more elsewhere would make a second version, which could outlive a later overwrite.
+    mutating func mintFailed(
+        _ failure: StorageFailure,
+        of id: UInt64,
+        attempt: UInt64,
+        now: Moment,
+        into effects: inout [Effect]
+    ) {
         guard let operation = self.operations[id], case .put(let put) = operation.body, put.attempt == attempt,
             let layout = self.layout
         else { return }
+        guard put.stored.isEmpty else {
+            self.putReplicaFailed(self.configuration.node, id, attempt: attempt, now: now, into: &effects)
+            return
+        }
         guard case .client = operation.asker else {
             self.operations[id] = nil
             if case .peer(let request) = operation.asker {
@@ -160,6 +173,13 @@ extension RequestCore {
         case .quorumLost(let acknowledged, let required):
             self.finish(id, with: Self.writeLost(acknowledged, required), into: &effects)
         case .writeAgain(let latest):
+            // Whoever forwarded the put may have had it executed elsewhere meanwhile. Were it lifted here above all
+            // that came later, it would revive what a later put overwrote: so the forwarder decides (rule 4).
+            if case .peer(let request)? = self.operations[id]?.asker {
+                self.operations[id] = nil
+                effects.append(.answerPeer(request, .acknowledged(latestTimestamp: latest)))
+                return
+            }
             // A clock that runs ahead is not adopted, but this key must be written above it all the same.
             _ = self.clock.observe(latest, wallMilliseconds: now.wallMilliseconds)
             let ticked = self.clock.tick(wallMilliseconds: now.wallMilliseconds)
@@ -188,6 +208,24 @@ extension RequestCore {
         } else {
             self.finish(id, with: Self.writeLost(0, forward.required), into: &effects)
         }
+    }
+
+    /// The coordinator met a later timestamp: the put is tried again above it, by the same coordinator first.
+    mutating func forwardMustExceed(
+        _ latest: HybridTimestamp,
+        _ id: UInt64,
+        at node: NodeID,
+        now: Moment,
+        into effects: inout [Effect]
+    ) {
+        guard case .forward(var forward)? = self.operations[id]?.body else { return }
+        _ = self.clock.observe(latest, wallMilliseconds: now.wallMilliseconds)
+        let ticked = self.clock.tick(wallMilliseconds: now.wallMilliseconds)
+        forward.timestamp = max(ticked, HybridTimestamp(rawValue: latest.rawValue + 1))
+        forward.id = RequestID(high: self.generator.next(), low: self.generator.next())
+        forward.candidates.insert(node, at: 0)
+        self.operations[id]?.body = .forward(forward)
+        self.forwardToNext(id, into: &effects)
     }
 
     /// The link broke or the node refused. A last-write-wins put keeps its timestamp and is handed on; a causal

@@ -74,6 +74,7 @@ final class RequestLoop: @unchecked Sendable {
             eventLoop: self.eventLoop,
             node: self.node,
             silenceMax: .seconds(2),
+            pingsWhileWaiting: false,
             callbacks: .init(
                 connected: { [unowned self] node in self.handle(.peerConnected(node)) },
                 lost: { [unowned self] node in self.handle(.peerLost(node)) },

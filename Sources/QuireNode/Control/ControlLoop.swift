@@ -59,6 +59,7 @@ final class ControlLoop: @unchecked Sendable {
                 eventLoop: self.eventLoop,
                 node: self.node,
                 silenceMax: .seconds(15),
+                pingsWhileWaiting: true,
                 callbacks: .init(
                     connected: { [unowned self] node in self.handle(.peerConnected(node)) },
                     lost: { [unowned self] node in self.lost(node) },

@@ -165,7 +165,18 @@ struct ClusterService: Sendable {
         }
         var generator = SystemRandomNumberGenerator()
         let clusterID = Hexadecimal.encode((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
-        return try await self.ask(.initialise(clusterID: clusterID, members: members, partitionCount, quorums))
+        _ = try await self.ask(.initialise(clusterID: clusterID, members: members, partitionCount, quorums))
+        return try await self.settledStatus()
+    }
+
+    /// The status once every first member has opened its storage, or after two seconds what there is.
+    private func settledStatus() async throws -> ClusterAPI.Status {
+        var status = try await self.status()
+        for _ in 0..<40 where status.members.contains(where: { $0.records == nil }) {
+            try await Task.sleep(for: .milliseconds(50))
+            status = try await self.status()
+        }
+        return status
     }
 
     func join(_ request: ClusterAPI.JoinRequest) async throws -> ClusterAPI.Status {

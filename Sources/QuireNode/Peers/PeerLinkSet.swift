@@ -24,6 +24,7 @@ final class PeerLinkSet {
         /// Since when requests are waiting for any answer.
         var waitingSince: NIODeadline?
         var waiting = 0
+        var pingedAt = NIODeadline.uptimeNanoseconds(0)
 
         init(endpoint: Endpoint) {
             self.endpoint = endpoint
@@ -34,11 +35,22 @@ final class PeerLinkSet {
     private let node: NodeRuntime
     private let callbacks: Callbacks
     private let silenceMax: TimeAmount
+    private let pingsWhileWaiting: Bool
     private var links: [NodeID: Link] = [:]
     private var isStopped = false
 
-    /// - Parameter silenceMax: Longer than the slowest answer that is worth waiting for.
-    init(eventLoop: any EventLoop, node: NodeRuntime, silenceMax: TimeAmount, callbacks: Callbacks) {
+    /// - Parameters:
+    ///   - silenceMax: After so long without any answer a peer is taken for dead.
+    ///   - pingsWhileWaiting: Whether a peer is asked for a sign of life while it works on a long request; without,
+    ///     slowness counts as silence.
+    init(
+        eventLoop: any EventLoop,
+        node: NodeRuntime,
+        silenceMax: TimeAmount,
+        pingsWhileWaiting: Bool,
+        callbacks: Callbacks
+    ) {
+        self.pingsWhileWaiting = pingsWhileWaiting
         self.silenceMax = silenceMax
         self.eventLoop = eventLoop
         self.node = node
@@ -75,13 +87,22 @@ final class PeerLinkSet {
         for (id, link) in self.links {
             if let channel = link.channel {
                 guard let since = link.waitingSince else { continue }
-                if now - max(since, channel.lastReceived) > self.silenceMax {
+                let silence = now - max(since, channel.lastReceived)
+                if silence > self.silenceMax {
                     channel.close()
+                } else if self.pingsWhileWaiting, silence * 3 > self.silenceMax, link.pingedAt < now - .seconds(1) {
+                    link.pingedAt = now
+                    channel.send(self.ping)
                 }
             } else if !link.isConnecting, link.retryAt <= now {
                 self.connect(id, link)
             }
         }
+    }
+
+    private var ping: PeerEnvelope {
+        let version = self.node.layoutVersion
+        return PeerEnvelope(correlation: 0, isReply: false, version: version, message: .control(.gossip(version)))
     }
 
     func stop() {
@@ -143,7 +164,8 @@ final class PeerLinkSet {
     }
 
     private func received(_ id: NodeID, _ link: Link, _ envelope: PeerEnvelope) {
-        guard envelope.isReply else { return }
+        // Nobody waits for the answer to a ping: that it came is enough.
+        guard envelope.isReply, envelope.correlation != 0 else { return }
         link.waiting -= 1
         link.waitingSince = link.waiting > 0 ? .now() : nil
         self.callbacks.answered(id, envelope.correlation, envelope.message)

@@ -42,7 +42,13 @@ struct RepositoryFolder: Sendable {
 
     func show(_ snapshot: String) async throws -> Listed {
         let outcome = try await Program.quire(
-            "snapshot", "show", snapshot, "--repository", self.path, "--output", "json"
+            "snapshot",
+            "show",
+            snapshot,
+            "--repository",
+            self.path,
+            "--output",
+            "json"
         )
         try #require(outcome.status == 0, "\(outcome.testDescription)")
         return try outcome.json()

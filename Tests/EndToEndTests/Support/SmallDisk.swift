@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Testing
 
 /// A file system of its own, small enough to be filled in a moment. Only root may mount one.
 struct SmallDisk: Sendable {

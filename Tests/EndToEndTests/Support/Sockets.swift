@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 struct SocketFailure: Error, CustomStringConvertible {
@@ -14,11 +15,23 @@ struct SocketFailure: Error, CustomStringConvertible {
 
 /// Finds ports that nobody listens at.
 enum TCPPort {
+    /// The ports that this process has drawn, so that it draws none twice.
+    ///
+    /// `@unchecked Sendable`: the set is touched under the lock only.
+    private final class Ledger: @unchecked Sendable {
+        private let lock = NSLock()
+        private var drawn: Set<Int> = []
+
+        func take(_ port: Int) -> Bool { self.lock.withLock { self.drawn.insert(port).inserted } }
+    }
+
+    private static let ledger = Ledger()
+
     /// Draws a port at which one can listen now. Below 32768, where Linux begins to number outgoing connections.
     static func draw() throws -> Int {
         for _ in 0..<200 {
             let port = Int.random(in: 10_000..<32_000)
-            if self.isFree(port) { return port }
+            if self.ledger.take(port), self.isFree(port) { return port }
         }
         throw SocketFailure("no free port found")
     }

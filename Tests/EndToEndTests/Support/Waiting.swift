@@ -24,6 +24,9 @@ func eventually(
         do {
             if try await condition() { return }
             lastError = nil
+        } catch let ended as NodeEnded {
+            // Nothing that is waited for will come from a node that has given up.
+            throw ended
         } catch {
             lastError = "\(error)"
         }

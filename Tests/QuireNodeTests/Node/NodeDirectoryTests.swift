@@ -21,7 +21,9 @@ import Testing
     @Test func refusesASecondProcess() throws {
         let scratch = try ScratchDirectory()
         let holder = try NodeDirectory(configuration: Self.configuration(scratch.path))
-        let error = #expect(throws: NodeError.self) { try NodeDirectory(configuration: Self.configuration(scratch.path)) }
+        let error = #expect(throws: NodeError.self) {
+            try NodeDirectory(configuration: Self.configuration(scratch.path))
+        }
         #expect(error?.code == .dataDirectoryInUse)
         holder.release()
     }
