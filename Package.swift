@@ -114,7 +114,11 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "QuireCommandTests", dependencies: ["quire"], swiftSettings: swiftSettings),
-        .testTarget(name: "QuireNodeTests", dependencies: ["QuireCore", "QuireNode", crypto], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "QuireNodeTests",
+            dependencies: ["QuireCore", "QuireNode", crypto],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "QuireSimulationTests",
             dependencies: ["QuireCore", "QuireSimulation"],

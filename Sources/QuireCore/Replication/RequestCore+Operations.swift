@@ -29,6 +29,8 @@ extension RequestCore {
         var attempt: UInt64 = 0
         var stored = Record()
         let wasLive: Bool
+        /// Why our own storage lost the minted version, if it did.
+        var ownFailure: StorageFailure?
     }
 
     struct Forward: Sendable {

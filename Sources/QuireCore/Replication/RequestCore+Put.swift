@@ -140,6 +140,9 @@ extension RequestCore {
             let layout = self.layout
         else { return }
         guard put.stored.isEmpty else {
+            var failed = put
+            failed.ownFailure = failure
+            self.operations[id]?.body = .put(failed)
             self.putReplicaFailed(self.configuration.node, id, attempt: attempt, now: now, into: &effects)
             return
         }
@@ -171,7 +174,12 @@ extension RequestCore {
         case .succeed:
             self.finish(id, with: .stored(put.stored, wasLive: put.wasLive), into: &effects)
         case .quorumLost(let acknowledged, let required):
-            self.finish(id, with: Self.writeLost(acknowledged, required), into: &effects)
+            if let failure = put.ownFailure, acknowledged == 0 {
+                let reason = "\(failure); the write may survive on some replicas; read before you retry"
+                self.finish(id, with: .failed(.notDurable(reason)), into: &effects)
+            } else {
+                self.finish(id, with: Self.writeLost(acknowledged, required), into: &effects)
+            }
         case .writeAgain(let latest):
             // Whoever forwarded the put may have had it executed elsewhere meanwhile. Were it lifted here above all
             // that came later, it would revive what a later put overwrote: so the forwarder decides (rule 4).

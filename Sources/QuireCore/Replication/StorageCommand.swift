@@ -140,6 +140,17 @@ package enum StorageFailure: Error, Sendable, Hashable {
     case stopping
 }
 
+extension StorageFailure: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .notDurable(let reason): reason
+        case .quarantined(let partition, let reason): "partition \(partition) is quarantined: \(reason)"
+        case .overloaded: "too much waits to be stored; try again later"
+        case .stopping: "the node is stopping"
+        }
+    }
+}
+
 package struct StorageCompletion: Sendable, Hashable {
     package let token: UInt64
     package let outcome: StorageOutcome

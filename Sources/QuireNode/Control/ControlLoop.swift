@@ -91,7 +91,14 @@ final class ControlLoop: @unchecked Sendable {
     // MARK: From other threads
 
     func asked(_ message: ControlMessage, _ reply: PeerReply) {
-        if self.currentServices?.answer(message, reply) ?? false { return }
+        if NodeServices.answers(message) {
+            guard let services = self.currentServices else {
+                reply.send(.failed("this node has not opened its storage yet"))
+                return
+            }
+            services.answer(message, reply)
+            return
+        }
         self.eventLoop.execute {
             let request = RequestCore.PeerRequestID(link: 0, correlation: self.nextID)
             self.nextID += 1

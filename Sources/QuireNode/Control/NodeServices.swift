@@ -31,10 +31,16 @@ final class NodeServices: Sendable {
         return try StorageEngine(configuration)
     }
 
-    /// Answers a peer's request for files and figures.
-    ///
-    /// - Returns: `false` when the message is for the `ControlCore`.
-    func answer(_ message: ControlMessage, _ reply: PeerReply) -> Bool {
+    /// Whether a peer's request is about files and figures; all others are for the `ControlCore`.
+    static func answers(_ message: ControlMessage) -> Bool {
+        switch message {
+        case .seal, .readBlock, .unseal, .storeImage, .checkRepository, .collectStatistics: true
+        default: false
+        }
+    }
+
+    /// - Precondition: `answers(message)`.
+    func answer(_ message: ControlMessage, _ reply: PeerReply) {
         switch message {
         case .seal, .readBlock, .unseal:
             self.images.answer(message, reply)
@@ -48,9 +54,8 @@ final class NodeServices: Sendable {
                 reply.send(.control(.statistics(report.encoded())))
             }
         default:
-            return false
+            preconditionFailure("a message for the ControlCore")
         }
-        return true
     }
 
     func stop() async throws {

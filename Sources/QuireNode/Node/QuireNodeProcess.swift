@@ -1,3 +1,4 @@
+import Glibc
 import Hummingbird
 package import Logging
 import NIOCore
@@ -98,7 +99,11 @@ package struct QuireNodeProcess: Service {
             ]
         )
         defer { self.storeThread.shutdownGracefully { _ in } }
-        try await self.http.run()
+        do {
+            try await self.http.run()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw FreePort.inUse(self.member.http.port, flag: "--http-port", "\(error)")
+        }
         for channel in self.channels {
             try await channel.close()
         }

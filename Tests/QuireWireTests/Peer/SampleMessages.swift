@@ -33,7 +33,11 @@ enum SampleMessages {
                 timestamp: HybridTimestamp(rawValue: random.next())
             ),
             .scan(Self.partition(&random), after: nil, limit: limit),
-            .scan(Self.partition(&random), after: ScanPosition(hash: KeyHash(rawValue: random.next()), key: random.key()), limit: limit),
+            .scan(
+                Self.partition(&random),
+                after: ScanPosition(hash: KeyHash(rawValue: random.next()), key: random.key()),
+                limit: limit
+            ),
             .count((0..<random.number(0...5)).map { _ in Self.partition(&random) }),
             .readLeaves(Self.partition(&random)),
             .leafEntries(
