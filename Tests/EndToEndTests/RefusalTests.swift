@@ -79,6 +79,21 @@ extension EndToEndTests {
             }
         }
 
+        /// Each refusal makes the next command come up at once: thousands of them must not pile up on the stack.
+        @Test func aLongPipelineToANodeWithoutAClusterIsRefusedCommandByCommand() async throws {
+            try await ProcessCluster.run(.single) { (cluster) async throws -> Void in
+                let newcomer = try await cluster.startNewcomer("newcomer")
+                let count = 20_000
+                let connection = try RawConnection(port: newcomer.ports.proxy, patienceSeconds: 30)
+                connection.send(String(repeating: "GET key\r\n", count: count) + "QUIT\r\n")
+                let lines = try connection.readToEnd().split(separator: "\r\n")
+                #expect(lines.count == count + 1)
+                #expect(lines.dropLast().allSatisfy { $0.hasPrefix("-NOTREADY ") }, "\(lines.first ?? "")")
+                #expect(lines.last == "+OK")
+                #expect(await newcomer.isRunning)
+            }
+        }
+
         private static func expectNothingStored(_ cluster: ProcessCluster) async throws {
             #expect(await cluster.first.isRunning)
             let connection = try await cluster.first.connect()

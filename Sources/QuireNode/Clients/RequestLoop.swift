@@ -50,6 +50,8 @@ final class RequestLoop: @unchecked Sendable {
     private var peerReplies: [RequestCore.PeerRequestID: PeerReply] = [:]
     private var nextID: UInt64 = 1
     private var effects: [RequestCore.Effect] = []
+    private var answers: [(id: RequestCore.ClientOperationID, result: ClientResult)] = []
+    private var isAnswering = false
     private var commands: [(token: UInt64, command: StorageCommand)] = []
     private var isSubmitScheduled = false
     private var drainWaiters: [(LayoutVersion, @Sendable () -> Void)] = []
@@ -162,7 +164,8 @@ final class RequestLoop: @unchecked Sendable {
     private func perform(_ effect: RequestCore.Effect) {
         switch effect {
         case .answerClient(let id, let result):
-            self.clients[id.connection]?(result, id.operation)
+            self.answers.append((id, result))
+            self.deliverAnswers()
         case .store(let token, let command):
             self.commands.append((token, command))
             self.scheduleSubmit()
@@ -174,6 +177,21 @@ final class RequestLoop: @unchecked Sendable {
             let done = self.drainWaiters.filter { $0.0 <= version }
             self.drainWaiters.removeAll { $0.0 <= version }
             done.forEach { $0.1() }
+        }
+    }
+
+    /// An answer makes its client ask the next thing, which may be answered at once, and so on for as long as its
+    /// pipeline is: so answers are delivered one after the other, never one inside the other.
+    private func deliverAnswers() {
+        guard !self.isAnswering else { return }
+        self.isAnswering = true
+        defer { self.isAnswering = false }
+        while !self.answers.isEmpty {
+            let answers = self.answers
+            self.answers = []
+            for answer in answers {
+                self.clients[answer.id.connection]?(answer.result, answer.id.operation)
+            }
         }
     }
 

@@ -52,6 +52,9 @@ package struct QuireNodeProcess: Service {
         do {
             store = try LayoutStore(path: "\(directory.path)/layout.db")
             state = try store.load()
+            if let decided = state.decided, LayoutCoding.decode(decided.layout) == nil {
+                throw NodeError(.dataDirectoryUnusable, "its layout \(state.decidedVersion) does not decode")
+            }
         } catch {
             throw NodeError(.dataDirectoryUnusable, "\(directory.path)/layout.db cannot be read: \(error)")
         }
