@@ -25,7 +25,15 @@ struct NodeReport: Codable, Sendable {
             incoming: services.moves.incoming
         )
         // A storage that is stopping has no figures; the rest is still worth telling.
-        guard let statistics = try? await services.storage.engine.statistics() else { return report }
+        guard var statistics = try? await services.storage.engine.statistics() else { return report }
+        // A partition that was not touched since the start has not been counted: reading its leaves opens it.
+        let untouched = statistics.partitions.filter { $0.tally == nil }.map(\.partition)
+        for partition in untouched {
+            _ = await services.storage.execute(.leaves(partition))
+        }
+        if !untouched.isEmpty, let counted = try? await services.storage.engine.statistics() {
+            statistics = counted
+        }
         for partition in statistics.partitions {
             report.records += partition.tally?.records ?? 0
             report.storedBytes += partition.bytes
