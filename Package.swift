@@ -113,7 +113,11 @@ let package = Package(
             dependencies: ["QuireClient", "QuireCore", "QuireWire", nioCore, nioPosix],
             swiftSettings: swiftSettings
         ),
-        .testTarget(name: "QuireCommandTests", dependencies: ["quire"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "QuireCommandTests",
+            dependencies: ["quire", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "QuireNodeTests",
             dependencies: ["QuireCore", "QuireNode", crypto],

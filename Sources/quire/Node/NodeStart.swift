@@ -27,6 +27,9 @@ struct NodeStart: AsyncParsableCommand {
     @Option(name: .long, help: "Address to listen at and to announce to the others.")
     var host = "127.0.0.1"
 
+    @Flag(name: .long, help: "Listen beyond loopback although nothing is encrypted and clients need no password yet.")
+    var trustNetwork = false
+
     @Option(name: .long, help: "Port for Redis clients.")
     var proxyPort = 7379
 
@@ -56,6 +59,18 @@ struct NodeStart: AsyncParsableCommand {
             ("--proxy-port", self.proxyPort), ("--peer-port", self.peerPort), ("--http-port", self.httpPort),
         ] where !(0...65_535).contains(port) {
             throw ValidationError("\(option) must be in 0...65535, not \(port).")
+        }
+        guard !["0.0.0.0", "::", "*", ""].contains(self.host) else {
+            throw ValidationError(
+                "--host \(self.host) is no address that the other nodes can reach: name one of this machine."
+            )
+        }
+        let isLoopback = self.host.hasPrefix("127.") || ["::1", "localhost"].contains(self.host)
+        guard isLoopback || self.trustNetwork else {
+            throw ValidationError(
+                "--host \(self.host) is not loopback, and nothing is encrypted yet: add --trust-network if everyone "
+                    + "who reaches it may read and write everything."
+            )
         }
         let named = [self.proxyPort, self.peerPort, self.httpPort].filter { $0 != 0 }
         guard Set(named).count == named.count else { throw ValidationError("The three ports must differ.") }
