@@ -129,11 +129,17 @@ extension ControlCore {
                 return
             } catch {
                 self.wishes.removeFirst()
-                if case .client(let id, _, _) = wish.wisher {
-                    effects.append(.answerOperator(id, .refused(error)))
+                if case .client(let id, let request, _) = wish.wisher {
+                    effects.append(.answerOperator(id, self.answer(to: request, refusedWith: error)))
                 }
             }
         }
+    }
+
+    /// What is wished for may be so already: asked twice, or decided by another proposer that finished this one's step.
+    private func answer(to request: OperatorRequest, refusedWith refusal: OperatorRefusal) -> OperatorResult {
+        guard let current = self.layout, Self.fulfils(current, request) else { return .refused(refusal) }
+        return .done(current)
     }
 
     private func layoutWished(by wish: Wish) throws(OperatorRefusal) -> (Layout, voters: [NodeID]) {

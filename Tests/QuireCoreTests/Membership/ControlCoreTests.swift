@@ -103,6 +103,25 @@ import Testing
     }
 
     /// SAFETY rule 14: a layout that does not validate is never accepted.
+    /// Another proposer may have finished the step, or the operator asks again after a lost answer.
+    @Test func whatIsSoAlreadyIsDoneAndWhatContradictsItIsRefused() throws {
+        let staged = try self.initial().staging(.leave(.a))
+        var core = Self.core(2, [staged])
+        _ = core.handle(.started(Self.state(staged)), now: .zero)
+        let again = core.handle(.operatorAsked(self.wish, .stage(.leave(.a))), now: .zero)
+        #expect(again == [.answerOperator(self.wish, .done(staged))])
+        let other = Member(
+            id: .a,
+            name: "other",
+            zone: "z",
+            peer: Endpoint(host: "h", port: 1),
+            proxy: Endpoint(host: "h", port: 2),
+            http: Endpoint(host: "h", port: 3)
+        )
+        let refused = core.handle(.operatorAsked(self.wish, .stage(.join(other))), now: .zero)
+        #expect(refused == [.answerOperator(self.wish, .refused(.plan(.alreadyStaged(.a))))])
+    }
+
     @Test func refusesALayoutThatDoesNotValidate() throws {
         let layout = try self.initial()
         var broken = layout
