@@ -3,7 +3,7 @@ import QuireCore
 
 /// The open file of one partition replica: the only connection to it, owned by one shard thread.
 ///
-/// Settings and traps: `reference/sqlite.md`. `EXCLUSIVE` comes before the first access to the WAL; nothing
+/// Settings, each for a reason that was paid for: `EXCLUSIVE` comes before the first access to the WAL; nothing
 /// checkpoints but `checkpoint(_:)`; closing never checkpoints. Hence between two checkpoints the main file
 /// does not change. Every `write` is synced when it returns (`synchronous=FULL` for its commit), so records
 /// in it need the commit log no longer.

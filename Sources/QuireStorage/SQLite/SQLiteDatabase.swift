@@ -14,7 +14,7 @@ package final class SQLiteDatabase {
         case immutable
     }
 
-    /// What a complete checkpoint reports; see `reference/sqlite.md`: anything else is only a partial one.
+    /// How far a checkpoint goes; only a complete one leaves the whole state in the main file.
     package enum CheckpointMode: Sendable {
         /// Copies what it can, keeps the WAL file for reuse.
         case passive
