@@ -83,6 +83,10 @@ import Testing
         try FileManager.default.moveItem(atPath: path, toPath: live)
         if imageIsInPlace { try FileManager.default.copyItem(atPath: image, toPath: path) }
         try Data([1, 2, 3]).write(to: URL(fileURLWithPath: fixture.directory + "/incoming/partial"))
+        // What a node that was killed while it restored leaves behind is a directory.
+        let scratch = fixture.directory + "/incoming/restore-1"
+        try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
+        try Data([4]).write(to: URL(fileURLWithPath: scratch + "/7.db"))
         try fixture.start()
         #expect(await fixture.scan(1).count == (imageIsInPlace ? 30 : 15))
         #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.directory + "/incoming").isEmpty)

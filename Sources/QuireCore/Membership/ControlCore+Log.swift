@@ -56,7 +56,8 @@ extension ControlCore {
         case .collectReceipts:
             effects.append(.answerPeer(request, .receipts(self.moves.ownReceipts)))
         default:
-            return
+            // No question of the control path; answered all the same, so that nobody waits for it.
+            effects.append(.answerPeer(request, .nothingNewer(self.acceptor.state.decidedVersion)))
         }
     }
 

@@ -226,8 +226,13 @@ package struct ControlCore: Sendable {
 
     /// A layout was decided; ignored unless it is newer than what this node has.
     mutating func learn(_ bytes: [UInt8], then after: [Effect] = [], into effects: inout [Effect]) {
-        guard let layout = self.configuration.decode(bytes) else { return }
-        if let own = self.layout, own.clusterID != layout.clusterID { return }
+        guard let layout = self.configuration.decode(bytes),
+            layout.clusterID == self.layout?.clusterID ?? layout.clusterID
+        else {
+            // Not adopted, but whoever waits for an answer gets it.
+            effects += after
+            return
+        }
         let isMember = layout.member(self.node) != nil
         guard self.acceptor.learned(layout.version, bytes, isMember: isMember) else {
             effects += after

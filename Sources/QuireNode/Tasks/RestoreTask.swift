@@ -61,7 +61,8 @@ struct RestoreTask: Sendable {
         do {
             try await self.merge(verified.value)
         } catch {
-            try verified.value.close()
+            // The first error says more; what stays in `incoming/` goes at the next start.
+            try? verified.value.close()
             throw error
         }
         try verified.value.close()

@@ -47,7 +47,8 @@ struct SnapshotTask: Sendable {
             let parts = try await self.storePartitions(layout, id)
             try self.publish(parts, layout, id, began, in: repository)
         } catch {
-            try repository.withdrawIntent(of: id)
+            // The first error says more; an intent that stays expires.
+            try? repository.withdrawIntent(of: id)
             throw error
         }
         try repository.withdrawIntent(of: id)
@@ -58,14 +59,23 @@ struct SnapshotTask: Sendable {
         let connected = try await self.control.connectedNodes()
         for member in layout.members where connected.contains(member.id) {
             let question = ControlMessage.checkRepository(self.repositoryPath, intent: id.text)
-            guard
-                case .control(.repositoryChecked(let failure?)) = try await self.control.ask(
-                    member.id,
-                    .control(question)
-                )
-            else { continue }
-            throw ClusterAPI.Failure(code: "repository_not_shared", message: "\(member.name): \(failure)")
+            do {
+                switch try await self.control.ask(member.id, .control(question)) {
+                case .control(.repositoryChecked(nil)):
+                    continue
+                case .control(.repositoryChecked(let failure?)):
+                    throw ClusterAPI.Failure(code: "repository_not_shared", message: "\(member.name): \(failure)")
+                default:
+                    self.warn("\(member.name) could not look at the repository; others store its share")
+                }
+            } catch let error as NodeError {
+                self.warn("\(member.name) could not be asked about the repository (\(error)); others store its share")
+            }
         }
+    }
+
+    private func warn(_ text: String) {
+        self.report.update { $0.warnings.append(text) }
     }
 
     private func storePartitions(_ layout: Layout, _ id: SnapshotID) async throws -> [Manifest.Partition] {

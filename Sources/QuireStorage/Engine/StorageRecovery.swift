@@ -21,13 +21,13 @@ struct StorageRecovery {
         return (cores, lineage)
     }
 
-    /// Removes what downloads left behind.
+    /// Removes what downloads and restores left behind.
     ///
     /// - Returns: Partitions whose former file waits to be merged.
     private func cleanIncoming() throws -> [PartitionID] {
         let suffix = ".live.db"
         for name in try FileSystem.list(self.directory.incoming) where !name.hasSuffix(suffix) {
-            try FileSystem.remove("\(self.directory.incoming)/\(name)")
+            try FileSystem.removeTree("\(self.directory.incoming)/\(name)")
         }
         return try self.directory.partitions(in: self.directory.incoming, suffix: suffix).filter(self.isKnown)
     }

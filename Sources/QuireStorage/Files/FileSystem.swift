@@ -57,6 +57,16 @@ package enum FileSystem {
         guard unlink(path) == 0 || errno == ENOENT else { throw self.failure("remove", path) }
     }
 
+    /// Removes a file, or a directory with everything in it.
+    package static func removeTree(_ path: String) throws(StorageError) {
+        if unlink(path) == 0 || errno == ENOENT { return }
+        guard errno == EISDIR || errno == EPERM else { throw self.failure("remove", path) }
+        for name in try self.list(path) {
+            try self.removeTree("\(path)/\(name)")
+        }
+        guard rmdir(path) == 0 else { throw self.failure("remove", path) }
+    }
+
     /// Removes a database's companions, which SQLite would otherwise replay over whatever bears the name next.
     package static func removeCompanions(of database: String) throws(StorageError) {
         for suffix in ["-wal", "-shm", "-journal"] {

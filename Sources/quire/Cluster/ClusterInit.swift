@@ -53,23 +53,7 @@ struct ClusterInit: AsyncParsableCommand, ReportingCommand {
             readQuorum: self.readQuorum,
             writeQuorum: self.writeQuorum
         )
-        let status = try await Self.create(request, through: self.node.api)
+        let status: ClusterAPI.Status = try await self.node.api.post("/v1/cluster/init", request)
         try Report.result(status, as: self.format) { StatusText(status).rendered() }
-    }
-
-    /// Creates a cluster and waits until the node that was asked has adopted its layout.
-    static func create(_ request: ClusterAPI.InitRequest, through api: NodeAPI) async throws -> ClusterAPI.Status {
-        var status: ClusterAPI.Status = try await api.post("/v1/cluster/init", request)
-        for _ in 0..<100 where status.clusterID == nil {
-            try await Task.sleep(for: .milliseconds(100))
-            status = try await api.get("/v1/cluster")
-        }
-        guard status.clusterID != nil else {
-            throw CommandFailure(
-                "not_adopted",
-                "the cluster was created, but the node has not adopted it within 10 s; see its log"
-            )
-        }
-        return status
     }
 }

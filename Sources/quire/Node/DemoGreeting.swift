@@ -22,7 +22,7 @@ struct DemoGreeting: Service {
                 readQuorum: 2,
                 writeQuorum: 2
             )
-            status = try await ClusterInit.create(request, through: api)
+            status = try await api.post("/v1/cluster/init", request)
         }
         Console.out(StatusText(status).rendered())
         let first = self.configurations[0].proxyPort
