@@ -14,6 +14,8 @@ package final class Checker {
         let dots: [Dot]
         let number: UInt64
         let at: Duration
+        /// No stand-in was needed, so R + W > N promises that every later quorum read sees it.
+        let isStrict: Bool
     }
 
     private struct PlainWrite {
@@ -102,13 +104,20 @@ package final class Checker {
             return
         }
         switch (operation.request, result) {
-        case (.get, .record(let record)):
-            self.read(operation, key, record)
-        case (.put(let put), .stored(let record, _)) where !record.isEmpty:
+        case (.get, .record(let record, let evidence)):
+            self.read(operation, key, record, isStrict: evidence.standIns == 0)
+        case (.put(let put), .stored(let record, _, let standIns)) where !record.isEmpty:
             self.acknowledgedWrites += 1
             var history = self.histories[key] ?? History()
             let dots = record.siblings.map(\.dot)
-            history.acknowledged.append(Acknowledged(dots: dots, number: operation.number, at: now))
+            history.acknowledged.append(
+                Acknowledged(dots: dots, number: operation.number, at: now, isStrict: standIns == 0)
+            )
+            // What only stand-ins have is met by a later put only when it has been delivered.
+            guard standIns == 0 else {
+                self.histories[key] = history
+                return
+            }
             history.acknowledgedAt[operation.number] = now
             if put.supersession == .older {
                 let write = PlainWrite(number: operation.number, began: operation.began, ended: now)
@@ -122,7 +131,7 @@ package final class Checker {
         }
     }
 
-    private func read(_ operation: Workload.Operation, _ key: Key, _ record: Record) {
+    private func read(_ operation: Workload.Operation, _ key: Key, _ record: Record, isStrict: Bool) {
         self.quorumReads += 1
         var history = self.histories[key] ?? History()
         let place = "read \(operation.number) at \(operation.began)"
@@ -130,7 +139,8 @@ package final class Checker {
         let accounted = self.accounted(record, in: history)
         history.known[record.vector] = history.known[record.vector] ?? accounted
         self.histories[key] = history
-        for write in history.acknowledged where write.at < operation.began {
+        guard isStrict else { return }
+        for write in history.acknowledged where write.at < operation.began && write.isStrict {
             if let missing = write.dots.first(where: { !accounted.contains($0) }) {
                 self.violated("\(place) misses \(missing) of write \(write.number), acknowledged at \(write.at)")
                 return
@@ -193,7 +203,7 @@ package final class Checker {
     func readsTurned(to records: [Record], of key: Key, readQuorum: Int) {
         guard let history = self.histories[key] else { return }
         let accounted = records.map { self.accounted($0, in: history) }
-        for write in history.acknowledged {
+        for write in history.acknowledged where write.isStrict {
             let copies = accounted.count { held in write.dots.allSatisfy { held.contains($0) } }
             if copies + readQuorum <= records.count {
                 self.violated("reads of \(key) turn to a row that has write \(write.number) \(copies) times")

@@ -27,9 +27,9 @@ extension SimulatedCluster {
         self.traced(id.operation)
         self.checker.ended(operation, result, now: self.queue.now)
         switch result {
-        case .record(let record):
+        case .record(let record, _):
             self.workload.learned(client, operation, record)
-        case .stored(let record, _):
+        case .stored(let record, _, _):
             self.checkCopies(of: record, operation)
             self.crashAfterAcknowledgement()
         case .keys, .count, .failed:
@@ -46,8 +46,9 @@ extension SimulatedCluster {
         guard let key = operation.key, !record.isEmpty, let layout = self.newestLayout else { return }
         let partition = layout.partitionCount.partition(of: key)
         let copies = self.order.count { id in
-            let synced = self.node(id).storage.synced[partition]?[key] ?? Record()
-            return synced.descends(from: record)
+            let storage = self.node(id).storage
+            let held = storage.synced[.replica(partition)]?[key] ?? Record()
+            return held.merging(storage.synced[.hints(partition)]?[key] ?? Record()).descends(from: record)
         }
         self.checker.acknowledged(operation, copies: copies)
     }
@@ -89,12 +90,15 @@ extension SimulatedCluster {
 /// Lets one node join and then another leave, step by step, whatever happens to the requests.
 struct MembershipScript {
     private let isActive: Bool
+    private let memberCount: Int
     private var waitsFor: NodeID?
     private var until = Duration.zero
     private var lastAnswer = "nothing asked"
 
-    init(isActive: Bool) {
+    /// - Parameter memberCount: At the beginning, and again at the end.
+    init(isActive: Bool, memberCount: Int) {
         self.isActive = isActive
+        self.memberCount = memberCount
     }
 
     var stateDescription: String { "operator: \(self.lastAnswer)" }
@@ -124,7 +128,8 @@ struct MembershipScript {
     private static let leaver = NodeID(rawValue: 2)
 
     func isFinished(_ layout: Layout) -> Bool {
-        !self.isActive || (layout.member(Self.leaver) == nil && layout.moves.isEmpty && layout.members.count == 3)
+        !self.isActive
+            || (layout.member(Self.leaver) == nil && layout.moves.isEmpty && layout.members.count == self.memberCount)
     }
 
     /// - Returns: `nil` while partitions move, and at the end.

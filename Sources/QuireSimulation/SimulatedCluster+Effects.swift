@@ -11,7 +11,7 @@ extension SimulatedCluster {
                 self.clientAnswered(id, result, by: node)
             case .store(let token, let command):
                 self.execute(command, token: token, at: node)
-            case .askPeer(let peer, let correlation, let message):
+            case .askPeer(let peer, let correlation, let message, _):
                 _ = self.send(message, from: node, to: peer, origin: .request(correlation))
             case .answerPeer(let request, let message):
                 self.reply(request, message, from: node)
@@ -85,7 +85,7 @@ extension SimulatedCluster {
         for key in self.workload.keys {
             let partition = layout.partitionCount.partition(of: key)
             guard let move = layout.move(of: partition), move.phase == .readNew else { continue }
-            let records = move.to.map { self.node($0).storage.synced[partition]?[key] ?? Record() }
+            let records = move.to.map { self.node($0).storage.synced[.replica(partition)]?[key] ?? Record() }
             self.checker.readsTurned(to: records, of: key, readQuorum: layout.quorums.readQuorum)
         }
     }

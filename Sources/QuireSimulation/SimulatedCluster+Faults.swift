@@ -99,6 +99,10 @@ extension SimulatedCluster {
         guard let layout = self.newestLayout, self.checker.violations.isEmpty else { return }
         for partition in layout.partitionCount.partitions {
             let row = layout.readRow(of: partition)
+            for holder in self.order {
+                let hints = self.node(holder).storage.entries(of: .hints(partition))
+                row.forEach { self.node($0).storage.install(hints, in: partition) }
+            }
             for id in row {
                 let cover = ReplicaCover(partition: partition, peers: row.filter { $0 != id })
                 self.begin(
@@ -118,11 +122,11 @@ extension SimulatedCluster {
         for partition in layout.partitionCount.partitions {
             let row = layout.readRow(of: partition).map { self.node($0) }
             guard let first = row.first else { continue }
-            let records = first.storage.live[partition] ?? [:]
-            for node in row.dropFirst() where node.storage.live[partition] ?? [:] != records {
+            let records = first.storage.live[.replica(partition)] ?? [:]
+            for node in row.dropFirst() where node.storage.live[.replica(partition)] ?? [:] != records {
                 self.checker.violated("replicas of partition \(partition) at \(first.id) and \(node.id) stay different")
             }
-            for entry in first.storage.entries(of: partition) {
+            for entry in first.storage.entries(of: .replica(partition)) {
                 self.traced(entry.key.hash.rawValue)
                 self.traced(entry.record.vector.entries.reduce(0) { $0 &+ $1.actor.rawValue &* $1.counter })
             }
@@ -130,7 +134,7 @@ extension SimulatedCluster {
         for key in self.workload.keys {
             let partition = layout.partitionCount.partition(of: key)
             for id in layout.readRow(of: partition) {
-                let record = self.node(id).storage.live[partition]?[key] ?? Record()
+                let record = self.node(id).storage.live[.replica(partition)]?[key] ?? Record()
                 self.checker.finallyHeld(record, of: key, by: id)
             }
         }

@@ -153,7 +153,7 @@ extension SimulatedCluster {
     func answerOfSource(_ message: ControlMessage, at node: SimulatedNode) -> ControlMessage? {
         switch message {
         case .seal(let partition):
-            let image = SimulatedImage(node.storage.entries(of: partition))
+            let image = SimulatedImage(node.storage.entries(of: .replica(partition)))
             guard image.records > 0 else { return .sealed(nil) }
             let seal = self.takeID()
             node.seals[seal] = image

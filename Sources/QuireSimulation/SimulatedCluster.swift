@@ -60,7 +60,10 @@ package final class SimulatedCluster {
         self.order = nodes.keys.sorted()
         self.network = SimulatedNetwork(faults: configuration.faults)
         self.workload = Workload(configuration: configuration)
-        self.membership = MembershipScript(isActive: configuration.changesMembership)
+        self.membership = MembershipScript(
+            isActive: configuration.changesMembership,
+            memberCount: configuration.founders
+        )
         self.checker = Checker(writeQuorum: QuorumSettings().writeQuorum)
         self.random = random
     }

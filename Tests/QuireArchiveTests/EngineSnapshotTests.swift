@@ -127,7 +127,7 @@ import Testing
         let sink = FirstOutcome()
         let outcome = await withCheckedContinuation { continuation in
             sink.continuation = continuation
-            engine.submit([(token: 1, command: .mergeBatch(partition, entries))], sink: sink)
+            engine.submit([(token: 1, command: .mergeBatch(.replica(partition), entries))], sink: sink)
         }
         guard case .durable = outcome else {
             Issue.record("\(outcome)")

@@ -11,7 +11,7 @@ import Testing
         let source = try StorageFixture()
         defer { source.remove() }
         let batch = numbers.map { KeyedRecord(key: source.key($0, in: 1), record: foreignRecord("image")) }
-        _ = await source.run(.mergeBatch(self.partition, batch))
+        _ = await source.run(.mergeBatch(.replica(self.partition), batch))
         let seal = try #require(try await source.engine.seal(self.partition))
         var bytes: [UInt8] = []
         for index in 0..<seal.blockCount {
@@ -125,7 +125,8 @@ import Testing
         )
         try fixture.start()
         for _ in 0..<2 {
-            guard case .quarantined(let partition, _) = await fixture.run(.read(self.partition, key))?.failure else {
+            guard case .quarantined(let partition, _) = await fixture.run(.read(.replica(self.partition), key))?.failure
+            else {
                 Issue.record("not refused")
                 return
             }
@@ -160,7 +161,7 @@ import Testing
         }
         try handle.close()
         try fixture.start()
-        let outcome = await fixture.run(.read(self.partition, fixture.key(3, in: 1)))
+        let outcome = await fixture.run(.read(.replica(self.partition), fixture.key(3, in: 1)))
         guard case .quarantined = outcome?.failure else {
             Issue.record("not refused: \(String(describing: outcome))")
             return

@@ -96,12 +96,12 @@ import Testing
         let partition = fixture.partition(of: key)
         let record = foreignRecord("x")
         for _ in 0..<3 {
-            #expect(await fixture.run(.merge(partition, key, record))?.isDurable == true)
+            #expect(await fixture.run(.merge(.replica(partition), key, record))?.isDurable == true)
             try await fixture.engine.flush(partition)
         }
         #expect(await fixture.read(key) == record)
         let logBytes = try await fixture.engine.statistics().logBytes
-        #expect(await fixture.run(.merge(partition, key, record))?.isDurable == true)
+        #expect(await fixture.run(.merge(.replica(partition), key, record))?.isDurable == true)
         #expect(try await fixture.engine.statistics().logBytes == logBytes)
         try await fixture.engine.stop()
     }
@@ -111,13 +111,16 @@ import Testing
         defer { fixture.remove() }
         let keys = (0..<100).map { fixture.key($0, in: 3) }
         let batch = keys.map { KeyedRecord(key: $0, record: foreignRecord("v")) }
-        #expect(await fixture.run(.mergeBatch(PartitionID(3), batch))?.isDurable == true)
+        #expect(await fixture.run(.mergeBatch(.replica(PartitionID(3)), batch))?.isDurable == true)
         let sorted = keys.map { ScanPosition(key: $0) }.sorted().map(\.key)
         for pageRecords in [1, 7, 99, 100, 101] {
             #expect(await fixture.scan(3, pageRecords: pageRecords).map(\.key) == sorted)
         }
         let tiny = PageLimit(records: 100, bytes: 1)
-        guard case .page(let page, let isLast) = await fixture.run(.scan(PartitionID(3), after: nil, limit: tiny))
+        guard
+            case .page(let page, let isLast) = await fixture.run(
+                .scan(.replica(PartitionID(3)), after: nil, limit: tiny)
+            )
         else {
             Issue.record("no page")
             return
@@ -132,11 +135,11 @@ import Testing
         defer { fixture.remove() }
         let keys = (0..<200).map { fixture.key($0, in: 5) }
         let batch = keys.map { KeyedRecord(key: $0, record: foreignRecord("v")) }
-        _ = await fixture.run(.mergeBatch(PartitionID(5), batch))
+        _ = await fixture.run(.mergeBatch(.replica(PartitionID(5)), batch))
         let byLeaf = Dictionary(grouping: keys) { MerkleLeaves.leaf(of: $0.hash) }
         for (leaf, expected) in byLeaf {
             let limit = PageLimit(records: 1000)
-            let command = StorageCommand.leafEntries(PartitionID(5), leaf: leaf, after: nil, limit: limit)
+            let command = StorageCommand.leafEntries(.replica(PartitionID(5)), leaf: leaf, after: nil, limit: limit)
             guard case .page(let page, let isLast) = await fixture.run(command) else {
                 Issue.record("no page")
                 return
@@ -175,7 +178,7 @@ import Testing
         let expiring = fixture.key(10, in: 1)
         commands.append(
             .mint(
-                PartitionID(1),
+                .replica(PartitionID(1)),
                 MintRequest(
                     key: expiring,
                     value: [1],
@@ -188,7 +191,7 @@ import Testing
         )
         _ = await fixture.run(commands)
         func counts() async -> PartitionCounts? {
-            guard case .counts(let counts) = await fixture.run(.count(PartitionID(1))) else { return nil }
+            guard case .counts(let counts) = await fixture.run(.count(.replica(PartitionID(1)))) else { return nil }
             return counts
         }
         #expect(await counts()?.records == 11)

@@ -97,7 +97,9 @@ final class StorageFixture {
     }
 
     func read(_ key: Key) async -> Record? {
-        guard case .record(let record) = await self.run(.read(self.partition(of: key), key)) else { return nil }
+        guard case .record(let record) = await self.run(.read(.replica(self.partition(of: key)), key)) else {
+            return nil
+        }
         return record
     }
 
@@ -107,7 +109,7 @@ final class StorageFixture {
 
     func mint(_ key: Key, _ value: String?, request: UInt64, timestamp: UInt64? = nil) -> StorageCommand {
         .mint(
-            self.partition(of: key),
+            .replica(self.partition(of: key)),
             MintRequest(
                 key: key,
                 value: value.map { Array($0.utf8) },
@@ -134,7 +136,7 @@ final class StorageFixture {
         var position: ScanPosition?
         while true {
             let limit = PageLimit(records: pageRecords)
-            let outcome = await self.run(.scan(PartitionID(partition), after: position, limit: limit))
+            let outcome = await self.run(.scan(.replica(PartitionID(partition)), after: position, limit: limit))
             guard case .page(let page, let isLast) = outcome else { return records }
             records += page
             position = page.last.map { ScanPosition(key: $0.key) }
@@ -143,7 +145,7 @@ final class StorageFixture {
     }
 
     func leaves(_ partition: Int) async -> MerkleLeaves? {
-        guard case .leaves(let leaves) = await self.run(.leaves(PartitionID(partition))) else { return nil }
+        guard case .leaves(let leaves) = await self.run(.leaves(.replica(PartitionID(partition)))) else { return nil }
         return leaves
     }
 

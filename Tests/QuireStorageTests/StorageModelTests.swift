@@ -37,7 +37,9 @@ import Testing
             case 4..<8:
                 let key = keys.randomElement(using: &random)!
                 let foreign = foreignRecord("f", actor: .random(in: 1...3, using: &random), counter: UInt64(step + 1))
-                #expect(await fixture.run(.merge(fixture.partition(of: key), key, foreign))?.isDurable == true)
+                #expect(
+                    await fixture.run(.merge(.replica(fixture.partition(of: key)), key, foreign))?.isDurable == true
+                )
                 model[key, default: Record()].merge(foreign)
             default:
                 var batch: [StorageCommand] = []

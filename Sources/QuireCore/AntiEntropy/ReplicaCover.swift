@@ -59,7 +59,7 @@ package struct ReplicaCover: Sendable {
         switch (self.state, answer) {
         case (.readingPeerLeaves, .peer(.leaves(let theirs))):
             self.state = .readingOwnLeaves(theirs)
-            return .store(.leaves(self.partition))
+            return .store(.leaves(.replica(self.partition)))
         case (.readingOwnLeaves(let theirs), .storage(.leaves(let own))):
             self.leaves = own.differences(from: theirs)
             self.position = nil
@@ -89,7 +89,7 @@ package struct ReplicaCover: Sendable {
         }
         self.receivedRecords += entries.count
         self.state = .merging(next: next)
-        return .store(.mergeBatch(self.partition, entries))
+        return .store(.mergeBatch(.replica(self.partition), entries))
     }
 
     /// Goes on with the current leaf, the next leaf, or the next peer.

@@ -74,7 +74,8 @@ extension Layout {
         guard self.version > .none else { throw .versionNotPositive(self.version) }
         let replicaCount = self.quorums.replicaCount
         guard (1...7).contains(replicaCount), (1...replicaCount).contains(self.quorums.readQuorum),
-            (1...replicaCount).contains(self.quorums.writeQuorum)
+            (1...replicaCount).contains(self.quorums.writeQuorum),
+            (1...self.quorums.writeQuorum).contains(self.quorums.writeQuorumMin)
         else { throw .quorumsOutOfRange(self.quorums) }
     }
 

@@ -31,14 +31,26 @@ package struct QuorumSettings: Hashable, Sendable, Codable {
     package var replicaCount: Int
     /// R: replicas that answer a read.
     package var readQuorum: Int
-    /// W: replicas that have stored a write before it is acknowledged. A request may ask for more, not less.
+    /// W: replicas that have stored a write before it is acknowledged, if its client does not say otherwise.
     package var writeQuorum: Int
+    /// The smallest W that a request may ask for; `nil`: the cluster's W.
+    package var writeQuorumFloor: Int?
 
-    package init(replicaCount: Int = 3, readQuorum: Int = 2, writeQuorum: Int = 2) {
+    package init(
+        replicaCount: Int = 3,
+        readQuorum: Int = 2,
+        writeQuorum: Int = 2,
+        writeQuorumFloor: Int? = nil
+    ) {
         self.replicaCount = replicaCount
         self.readQuorum = readQuorum
         self.writeQuorum = writeQuorum
+        self.writeQuorumFloor = writeQuorumFloor
     }
+
+    /// The smallest W with which any write may have been acknowledged: what fences and snapshots must reckon with
+    /// (SAFETY rules 11 and 20).
+    package var writeQuorumMin: Int { self.writeQuorumFloor ?? self.writeQuorum }
 }
 
 /// One change of membership that an operator has staged and nobody has committed.

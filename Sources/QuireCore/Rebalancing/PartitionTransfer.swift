@@ -77,7 +77,7 @@ package struct PartitionTransfer: Sendable {
 
     package mutating func start() -> Action {
         self.state = .counting
-        return .store(.count(self.partition))
+        return .store(.count(.replica(self.partition)))
     }
 
     /// The seal has been let go.
@@ -170,7 +170,7 @@ package struct PartitionTransfer: Sendable {
         case .fail(let reason): return self.end(.fail(reason))
         case .finish:
             self.state = .readingRoot
-            return .store(.leaves(self.partition))
+            return .store(.leaves(.replica(self.partition)))
         }
     }
 

@@ -15,14 +15,50 @@ package struct PutRequest: Sendable, Hashable {
     /// `nil` deletes.
     package let value: [UInt8]?
     package let supersession: Record.Supersession
-    /// More acknowledgements than the cluster's W, if the client wants them.
+    /// W, if the client wants another than the cluster's.
     package let writeQuorum: Int?
+    /// How safe W acknowledgements must be, if the client wants another degree than `all`.
+    package let durability: Durability?
+    /// The replica that answered the preceding read fastest: it coordinates the write if it can (Dynamo §5).
+    package let preferredReplica: NodeID?
 
-    package init(key: Key, value: [UInt8]?, supersession: Record.Supersession, writeQuorum: Int? = nil) {
+    package init(
+        key: Key,
+        value: [UInt8]?,
+        supersession: Record.Supersession,
+        writeQuorum: Int? = nil,
+        durability: Durability? = nil,
+        preferredReplica: NodeID? = nil
+    ) {
         self.key = key
         self.value = value
         self.supersession = supersession
         self.writeQuorum = writeQuorum
+        self.durability = durability
+        self.preferredReplica = preferredReplica
+    }
+}
+
+/// What the acknowledgements of a write promise (Dynamo §6.1; SAFETY rule 6).
+package enum Durability: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Each of the W has synced it.
+    case all
+    /// W have it, and one of them has synced it.
+    case one
+    /// W have it in memory; each syncs it soon.
+    case buffered
+}
+
+/// How a quorum read was answered.
+package struct ReadEvidence: Hashable, Sendable {
+    /// The member of the row that answered first.
+    package let fastest: NodeID?
+    /// How many of the R answers came from stand-ins: above 0, R + W > N promises nothing (Dynamo §4.6).
+    package let standIns: Int
+
+    package init(fastest: NodeID? = nil, standIns: Int = 0) {
+        self.fastest = fastest
+        self.standIns = standIns
     }
 }
 
@@ -58,9 +94,10 @@ package struct ScanCursor: Sendable, Hashable {
 /// What became of a client's operation. A lost quorum is a result, not an error.
 package enum ClientResult: Sendable, Hashable {
     /// Empty for a key that nobody knows.
-    case record(Record)
-    /// The record as the coordinating replica stored it, and whether the key was live before.
-    case stored(Record, wasLive: Bool)
+    case record(Record, ReadEvidence = ReadEvidence())
+    /// The record as the coordinating replica stored it, whether the key was live before, and how many of the W
+    /// acknowledgements came from stand-ins.
+    case stored(Record, wasLive: Bool, standIns: Int = 0)
     case keys([Key], next: ScanCursor)
     case count(Int)
     case failed(ClientFailure)

@@ -5,12 +5,19 @@ package enum PeerMessage: Sendable, Hashable {
 
     /// Answered by `.record`.
     case get(PartitionID, Key)
-    /// Store this record; answered by `.acknowledged` once synced.
-    case put(PartitionID, Key, Record)
+    /// Store this record; answered by `.acknowledged` once synced, or without `sync` as soon as it is merged.
+    case put(PartitionID, Key, Record, sync: Bool = true)
+    /// Store this record for members of the row that cannot be reached; answered like `.put`.
+    case hint(PartitionID, Key, Record, sync: Bool = true)
+    /// Which versions do you hold of this key? Answered by `.outline`.
+    case getOutline(PartitionID, Key)
+    /// What do you hold of this key as a stand-in? Answered by `.record`.
+    case getHint(PartitionID, Key)
     /// Store these records of one partition; answered by `.acknowledged` once synced.
     case putBatch(PartitionID, [KeyedRecord])
-    /// Coordinate this put as a member of the key's row; answered by `.coordinated`.
-    case coordinate(PutRequest, request: RequestID, timestamp: HybridTimestamp)
+    /// Coordinate this put as a member of the key's row, or as a stand-in when the asker can reach no member;
+    /// answered by `.coordinated`.
+    case coordinate(PutRequest, request: RequestID, timestamp: HybridTimestamp, asStandIn: Bool = false)
     /// Answered by `.page`.
     case scan(PartitionID, after: ScanPosition?, limit: PageLimit)
     /// How many live keys these partitions hold; answered by `.counted`.
@@ -30,7 +37,8 @@ package enum PeerMessage: Sendable, Hashable {
     // Answers.
 
     case record(Record?)
-    case acknowledged(latestTimestamp: HybridTimestamp)
+    case outline(RecordOutline)
+    case acknowledged(latestTimestamp: HybridTimestamp, isSynced: Bool = true)
     case coordinated(ClientResult)
     case page([KeyedRecord], isLast: Bool)
     case counted(Int)
@@ -154,12 +162,43 @@ package struct PeerEnvelope: Sendable, Hashable {
     package let isReply: Bool
     /// The sender's layout version.
     package let version: LayoutVersion
+    /// Milliseconds of the sender's monotonic clock when it was sent; 0 when the sender does not say.
+    package let sentAtMilliseconds: UInt64
+    /// How long, from then on, anybody waits for the answer; 0 when there is no limit.
+    package let budgetMilliseconds: UInt64
     package let message: PeerMessage
 
-    package init(correlation: UInt64, isReply: Bool, version: LayoutVersion, message: PeerMessage) {
+    package init(
+        correlation: UInt64,
+        isReply: Bool,
+        version: LayoutVersion,
+        sentAtMilliseconds: UInt64 = 0,
+        budgetMilliseconds: UInt64 = 0,
+        message: PeerMessage
+    ) {
         self.correlation = correlation
         self.isReply = isReply
         self.version = version
+        self.sentAtMilliseconds = sentAtMilliseconds
+        self.budgetMilliseconds = budgetMilliseconds
         self.message = message
     }
+}
+
+/// How late a request is when it is taken up, as the shell finds out.
+package struct MessageTiming: Sendable, Hashable {
+    package static let fresh = MessageTiming(age: .zero, budget: nil)
+
+    /// Since it was sent.
+    package let age: Duration
+    /// How long its sender was going to wait; `nil` without a limit.
+    package let budget: Duration?
+
+    package init(age: Duration, budget: Duration?) {
+        self.age = age
+        self.budget = budget
+    }
+
+    /// Nobody waits for the answer any more.
+    package var isLate: Bool { self.budget.map { self.age >= $0 } ?? false }
 }

@@ -13,12 +13,21 @@ extension RequestCore {
         switch (wait, completion.outcome) {
         case (.replica(let request), let outcome):
             self.answerReplica(request, outcome, into: &effects)
+        case (.outline(let request), .record(let record)):
+            let outline = RecordOutline(of: record ?? Record())
+            effects.append(.answerPeer(request, .outline(outline)))
+        case (.outline(let request), let outcome):
+            self.answerReplica(request, outcome, into: &effects)
         case (.get(let id), .record(let record)):
-            self.getReplicaAnswered(own, id, record, now: now, into: &effects)
+            self.getAnswered(by: own, id, record, now: now, into: &effects)
         case (.put(let id, let attempt), .minted(let record, _)):
             self.putMinted(record, of: id, attempt: attempt, now: now, into: &effects)
-        case (.put(let id, let attempt), .durable(let receipt)):
-            self.putReplicaAcknowledged(own, id, attempt: attempt, receipt, now: now, into: &effects)
+        case (.put(let id, let attempt), .durable(let receipt)),
+            (.ownHint(let id, let attempt), .durable(let receipt)):
+            let latest = receipt.latestTimestamp
+            self.putAcknowledged(by: own, id, attempt: attempt, isSynced: true, latest, now: now, into: &effects)
+        case (.ownHint(let id, let attempt), .merged(let latest)):
+            self.putAcknowledged(by: own, id, attempt: attempt, isSynced: false, latest, now: now, into: &effects)
         case (.put(let id, let attempt), .failed(let failure)):
             self.mintFailed(failure, of: id, attempt: attempt, now: now, into: &effects)
         case (.scan(let id, let visited), .page(let entries, let isLast)):
@@ -29,7 +38,8 @@ extension RequestCore {
             self.countAnswered(id, counts.liveKeys, into: &effects)
         case (_, .failed(let failure)):
             self.replicaFailed(own, wait, reason: "\(failure)", now: now, into: &effects)
-        case (.get, _), (.put, _), (.forward, _), (.scan, _), (.count, _), (.repair, _), (.replicaCount, _):
+        case (.get, _), (.put, _), (.ownHint, _), (.forward, _), (.scan, _), (.count, _), (.repair, _),
+            (.replicaCount, _):
             return
         }
     }
@@ -41,21 +51,23 @@ extension RequestCore {
         now: Moment,
         into effects: inout [Effect]
     ) {
+        self.suspects.remove(node)
         guard let (asked, wait) = self.peerWaits[correlation], asked == node else { return }
         self.peerWaits[correlation] = nil
         switch (wait, message) {
         case (.get(let id), .record(let record)):
-            self.getReplicaAnswered(node, id, record, now: now, into: &effects)
-        case (.put(let id, let attempt), .acknowledged(let latest)):
+            self.getAnswered(by: node, id, record, now: now, into: &effects)
+        case (.get(let id), .outline(let outline)):
+            self.getAnswered(by: node, id, outline, now: now, into: &effects)
+        case (.put(let id, let attempt), .acknowledged(let latest, let isSynced)):
             _ = self.clock.observe(latest, wallMilliseconds: now.wallMilliseconds)
-            let receipt = DurableReceipt(syncedWithLatestTimestamp: latest)
-            self.putReplicaAcknowledged(node, id, attempt: attempt, receipt, now: now, into: &effects)
-        case (.forward(let id), .coordinated(let result)):
-            self.forwardAnswered(id, result, into: &effects)
-        case (.forward(let id), .acknowledged(let latest)):
-            self.forwardMustExceed(latest, id, at: node, now: now, into: &effects)
-        case (.forward(let id), .failed(let reason)):
-            self.forwardFailed(id, isFateKnown: true, reason: reason, into: &effects)
+            self.putAcknowledged(by: node, id, attempt: attempt, isSynced: isSynced, latest, now: now, into: &effects)
+        case (.forward(let id, let attempt), .coordinated(let result)):
+            self.forwardAnswered(id, attempt: attempt, result, into: &effects)
+        case (.forward(let id, let attempt), .acknowledged(let latest, _)):
+            self.forwardMustExceed(latest, id, attempt: attempt, at: node, now: now, into: &effects)
+        case (.forward(let id, let attempt), .failed(let reason)):
+            self.forwardFailed(id, attempt: attempt, isFateKnown: true, reason: reason, now: now, into: &effects)
         case (.scan(let id, let visited), .page(let entries, let isLast)):
             self.scanAnswered(node, id, visited: visited, entries, isLast: isLast, now: now, into: &effects)
         case (.count(let id), .counted(let keys)):
@@ -75,12 +87,14 @@ extension RequestCore {
         into effects: inout [Effect]
     ) {
         switch wait {
-        case .get(let id): self.getReplicaFailed(node, id, now: now, into: &effects)
-        case .put(let id, let attempt): self.putReplicaFailed(node, id, attempt: attempt, now: now, into: &effects)
-        case .forward(let id): self.forwardFailed(id, isFateKnown: false, reason: reason, into: &effects)
+        case .get(let id): self.getFailed(at: node, id, now: now, into: &effects)
+        case .put(let id, let attempt), .ownHint(let id, let attempt):
+            self.putFailed(at: node, id, attempt: attempt, now: now, into: &effects)
+        case .forward(let id, let attempt):
+            self.forwardFailed(id, attempt: attempt, isFateKnown: false, reason: reason, now: now, into: &effects)
         case .scan(let id, let visited): self.scanFailed(node, id, visited: visited, now: now, into: &effects)
         case .count(let id), .replicaCount(let id): self.finish(id, with: Self.readLost(0, 1), into: &effects)
-        case .repair, .replica: return
+        case .repair, .replica, .outline: return
         }
     }
 
@@ -89,30 +103,53 @@ extension RequestCore {
     mutating func peerAsked(
         _ request: PeerRequestID,
         _ message: PeerMessage,
+        _ timing: MessageTiming,
         now: Moment,
         into effects: inout [Effect]
     ) {
+        // Late work is dropped: nobody waits for its answer.
+        guard !timing.isLate else { return }
         switch message {
         case .get(let partition, let key):
-            self.store(.read(partition, key), for: .replica(request), into: &effects)
-        case .put(let partition, let key, let record):
-            self.store(.merge(partition, key, record), for: .replica(request), into: &effects)
+            self.store(.read(.replica(partition), key), for: .replica(request), into: &effects)
+        case .put(let partition, let key, let record, let sync):
+            self.store(.merge(.replica(partition), key, record, sync: sync), for: .replica(request), into: &effects)
+        case .hint(let partition, let key, let record, let sync):
+            self.store(.merge(.hints(partition), key, record, sync: sync), for: .replica(request), into: &effects)
+        case .getOutline(let partition, let key):
+            self.store(.read(.replica(partition), key), for: .outline(request), into: &effects)
+        case .getHint(let partition, let key):
+            self.store(.read(.hints(partition), key), for: .replica(request), into: &effects)
         case .putBatch(let partition, let records):
-            self.store(.mergeBatch(partition, records), for: .replica(request), into: &effects)
+            self.store(.mergeBatch(.replica(partition), records), for: .replica(request), into: &effects)
         case .scan(let partition, let position, let limit):
-            self.store(.scan(partition, after: position, limit: limit), for: .replica(request), into: &effects)
+            self.store(
+                .scan(.replica(partition), after: position, limit: limit),
+                for: .replica(request),
+                into: &effects
+            )
         case .readLeaves(let partition):
-            self.store(.leaves(partition), for: .replica(request), into: &effects)
+            self.store(.leaves(.replica(partition)), for: .replica(request), into: &effects)
         case .leafEntries(_, let leaf, _, _) where !(0..<MerkleLeaves.count).contains(leaf):
             effects.append(.answerPeer(request, .failed("there is no leaf \(leaf)")))
         case .leafEntries(let partition, let leaf, let position, let limit):
-            let command = StorageCommand.leafEntries(partition, leaf: leaf, after: position, limit: limit)
+            let command = StorageCommand.leafEntries(.replica(partition), leaf: leaf, after: position, limit: limit)
             self.store(command, for: .replica(request), into: &effects)
         case .count(let partitions):
             self.countForPeer(request, partitions, now: now, into: &effects)
-        case .coordinate(let put, let id, let timestamp):
-            self.coordinateForPeer(request, put, id, timestamp, now: now, into: &effects)
-        case .control, .record, .acknowledged, .coordinated, .page, .counted, .leaves, .failed:
+        case .coordinate(let put, let id, let timestamp, let asStandIn):
+            let budget = timing.budget.map { $0 - timing.age }
+            self.coordinateForPeer(
+                request,
+                put,
+                id,
+                timestamp,
+                asStandIn: asStandIn,
+                budget: budget,
+                now: now,
+                into: &effects
+            )
+        case .control, .record, .outline, .acknowledged, .coordinated, .page, .counted, .leaves, .failed:
             effects.append(.answerPeer(request, .failed("not a request of the data path")))
         }
     }
@@ -122,26 +159,23 @@ extension RequestCore {
         _ put: PutRequest,
         _ id: RequestID,
         _ timestamp: HybridTimestamp,
+        asStandIn: Bool,
+        budget: Duration?,
         now: Moment,
         into effects: inout [Effect]
     ) {
-        guard let layout = self.layout, self.operations.count < self.configuration.operationsMax,
-            layout.readRow(of: layout.partitionCount.partition(of: put.key)).contains(self.configuration.node)
-        else {
-            effects.append(.answerPeer(request, .failed("not a replica of the key under my layout, or overloaded")))
+        guard let layout = self.layout, !self.isOverloaded else {
+            effects.append(.answerPeer(request, .failed("too much work is waiting here")))
+            return
+        }
+        let partition = layout.partitionCount.partition(of: put.key)
+        guard asStandIn || layout.readRow(of: partition).contains(self.configuration.node) else {
+            effects.append(.answerPeer(request, .failed("not a replica of the key under my layout")))
             return
         }
         _ = self.clock.observe(timestamp, wallMilliseconds: now.wallMilliseconds)
-        self.coordinate(
-            put,
-            id,
-            timestamp,
-            wasLive: true,
-            layout: layout,
-            for: .peer(request),
-            now: now,
-            into: &effects
-        )
+        let write = Write(request: put, partition: partition, id: id, timestamp: timestamp, wasLive: true)
+        self.coordinate(write, layout: layout, for: .peer(request), budget: budget, now: now, into: &effects)
     }
 
     private func answerReplica(_ request: PeerRequestID, _ outcome: StorageOutcome, into effects: inout [Effect]) {
@@ -149,6 +183,7 @@ extension RequestCore {
         switch outcome {
         case .record(let record): message = .record(record)
         case .durable(let receipt): message = .acknowledged(latestTimestamp: receipt.latestTimestamp)
+        case .merged(let latest): message = .acknowledged(latestTimestamp: latest, isSynced: false)
         case .page(let entries, let isLast): message = .page(entries, isLast: isLast)
         case .leaves(let leaves): message = .leaves(leaves)
         case .failed(let failure): message = .failed("\(failure)")

@@ -19,29 +19,43 @@ extension RequestCore {
         let use: GetUse
     }
 
-    struct Put: Sendable {
-        var machine: PutOperation
+    /// A client's write with what retries and forwards keep (SAFETY rule 4).
+    struct Write: Sendable {
         let request: PutRequest
         let partition: PartitionID
-        let id: RequestID
+        /// Both are new when the put must be written above a later timestamp.
+        var id: RequestID
         var timestamp: HybridTimestamp
+        let wasLive: Bool
+    }
+
+    struct Put: Sendable {
+        var machine: PutOperation
+        var write: Write
+        /// Where this node mints: its replica, or its hints when it is a stand-in.
+        let store: StoreID
         /// How often the version was minted; distinguishes late answers to earlier attempts.
         var attempt: UInt64 = 0
         var stored = Record()
-        let wasLive: Bool
         /// Why our own storage lost the minted version, if it did.
         var ownFailure: StorageFailure?
     }
 
     struct Forward: Sendable {
-        let request: PutRequest
-        /// Kept by retries; both are new when the put must be written above a later timestamp.
-        var id: RequestID
-        var timestamp: HybridTimestamp
+        var write: Write
         let required: Int
-        /// Members of the row that were not tried yet.
+        /// Nodes that were not tried yet, best first.
         var candidates: [NodeID]
-        let wasLive: Bool
+        /// Whether nodes outside the row are among the candidates already.
+        var isLastResort = false
+        /// Our own storage refused it, so it is not tried again.
+        let excludesItself: Bool
+        /// Who is trying now.
+        var current: NodeID?
+        /// Grows with every node that is tried; distinguishes answers of those that were given up.
+        var attempt: UInt64 = 0
+        /// The attempt since which the id is the present one: only a success since then is one of this write.
+        var firstAttempt: UInt64 = 0
     }
 
     struct Scan: Sendable {
@@ -73,20 +87,27 @@ extension RequestCore {
         let asker: Asker
         /// The layout under which it began.
         let version: LayoutVersion
+        let deadline: Duration
+        let bytes: Int
         var body: Body
     }
 
     /// What an answer from storage or from a peer is for.
     enum Wait: Sendable {
         case get(UInt64)
+        /// The minting of a put, or a copy of it at a member or a stand-in.
         case put(UInt64, attempt: UInt64)
-        case forward(UInt64)
+        /// The hint that this node keeps itself for a put that it coordinates.
+        case ownHint(UInt64, attempt: UInt64)
+        case forward(UInt64, attempt: UInt64)
         case scan(UInt64, visited: Int)
         case count(UInt64)
         /// Read repair: nobody waits.
         case repair
         /// We are the replica that a peer asked.
         case replica(PeerRequestID)
+        /// As `replica`, and the outline of the record is enough.
+        case outline(PeerRequestID)
         /// We count partitions for a peer: the sum so far is kept under the operation id.
         case replicaCount(UInt64)
     }
@@ -101,7 +122,7 @@ extension RequestCore {
             self.answer(asker, with: .failed(.notInitialised), into: &effects)
             return
         }
-        guard self.operations.count < self.configuration.operationsMax else {
+        guard !self.isOverloaded else {
             self.answer(asker, with: .failed(.overloaded), into: &effects)
             return
         }
@@ -120,10 +141,37 @@ extension RequestCore {
         }
     }
 
-    mutating func insert(_ body: Operation.Body, layout: Layout, for asker: Asker, now: Moment) -> UInt64 {
+    /// - Parameters:
+    ///   - bytes: What the operation holds in memory, roughly.
+    ///   - budget: How long its asker waits, if that is less than this node would.
+    mutating func insert(
+        _ body: Operation.Body,
+        layout: Layout,
+        for asker: Asker,
+        bytes: Int = 0,
+        budget: Duration? = nil,
+        now: Moment
+    ) -> UInt64 {
         let id = self.takeID()
-        self.operations[id] = Operation(asker: asker, version: layout.version, body: body)
-        self.deadlines.insert(id, at: now.elapsed + self.configuration.operationTimeout)
+        let timeout = min(budget ?? self.configuration.operationTimeout, self.configuration.operationTimeout)
+        let deadline = now.elapsed + timeout
+        self.operations[id] = Operation(
+            asker: asker,
+            version: layout.version,
+            deadline: deadline,
+            bytes: bytes,
+            body: body
+        )
+        self.bytesInFlight += bytes
+        self.deadlines.insert(.deadline(id), at: deadline)
+        if timeout > self.configuration.patience {
+            self.deadlines.insert(.patience(id), at: now.elapsed + self.configuration.patience)
+        }
         return id
+    }
+
+    mutating func remove(_ id: UInt64) {
+        guard let operation = self.operations.removeValue(forKey: id) else { return }
+        self.bytesInFlight -= operation.bytes
     }
 }

@@ -34,7 +34,11 @@ extension RequestCore {
         let wait = Wait.scan(id, visited: scan.visited)
         for node in row where self.operations[id] != nil {
             if node == self.configuration.node {
-                self.store(.scan(scan.partition, after: scan.position, limit: limit), for: wait, into: &effects)
+                self.store(
+                    .scan(.replica(scan.partition), after: scan.position, limit: limit),
+                    for: wait,
+                    into: &effects
+                )
             } else if !self.ask(
                 node,
                 .scan(scan.partition, after: scan.position, limit: limit),
@@ -117,8 +121,7 @@ extension RequestCore {
         var byNode: [NodeID: [PartitionID]] = [:]
         for partition in layout.partitionCount.partitions {
             let row = layout.readRow(of: partition)
-            let isReachable = { (node: NodeID) in node == self.configuration.node || self.connected.contains(node) }
-            guard let node = row.first(where: isReachable) else {
+            guard let node = row.first(where: self.isHealthy) ?? row.first(where: self.isReachable) else {
                 self.answer(asker, with: Self.readLost(0, 1), into: &effects)
                 return
             }
@@ -128,7 +131,7 @@ extension RequestCore {
         let count = Count(pending: local.count + byNode.count)
         let id = self.insert(.count(count), layout: layout, for: asker, now: now)
         for partition in local {
-            self.store(.count(partition), for: .count(id), into: &effects)
+            self.store(.count(.replica(partition)), for: .count(id), into: &effects)
         }
         for node in byNode.keys.sorted() {
             _ = self.ask(node, .count(byNode[node] ?? []), for: .count(id), into: &effects)
@@ -148,7 +151,7 @@ extension RequestCore {
         let body = Operation.Body.count(Count(pending: partitions.count))
         let id = self.insert(body, layout: layout, for: .peer(request), now: now)
         for partition in partitions {
-            self.store(.count(partition), for: .replicaCount(id), into: &effects)
+            self.store(.count(.replica(partition)), for: .replicaCount(id), into: &effects)
         }
     }
 
@@ -158,7 +161,7 @@ extension RequestCore {
         count.pending -= 1
         self.operations[id]?.body = .count(count)
         guard count.pending == 0 else { return }
-        self.operations[id] = nil
+        self.remove(id)
         switch operation.asker {
         case .client(let client): effects.append(.answerClient(client, .count(count.total)))
         case .peer(let request): effects.append(.answerPeer(request, .counted(count.total)))

@@ -13,8 +13,12 @@ package struct RequestCore: Sendable {
         package var operationTimeout: Duration
         /// How long a read that has answered waits for stragglers to repair.
         package var stragglerTimeout: Duration
+        /// A peer that keeps an operation waiting for longer is suspected, and stand-ins are asked.
+        package var patience: Duration
         /// Operations in flight beyond which new ones are refused.
         package var operationsMax: Int
+        /// Bytes of the values in flight beyond which new operations are refused.
+        package var bytesInFlightMax: Int
         /// Makes request ids; different for every core in the world.
         package var seed: UInt64
 
@@ -23,13 +27,17 @@ package struct RequestCore: Sendable {
             seed: UInt64,
             operationTimeout: Duration = .seconds(2),
             stragglerTimeout: Duration = .milliseconds(200),
-            operationsMax: Int = 20000
+            patience: Duration = .milliseconds(400),
+            operationsMax: Int = 20000,
+            bytesInFlightMax: Int = 256 << 20
         ) {
             self.node = node
             self.seed = seed
             self.operationTimeout = operationTimeout
             self.stragglerTimeout = stragglerTimeout
+            self.patience = patience
             self.operationsMax = operationsMax
+            self.bytesInFlightMax = bytesInFlightMax
         }
     }
 
@@ -58,7 +66,7 @@ package struct RequestCore: Sendable {
     package enum Event: Sendable {
         case clientAsked(ClientOperationID, ClientOperation)
         case storageCompleted(StorageCompletion)
-        case peerAsked(PeerRequestID, PeerMessage)
+        case peerAsked(PeerRequestID, PeerMessage, MessageTiming = .fresh)
         case peerAnswered(NodeID, correlation: UInt64, PeerMessage)
         /// A link to this peer works; requests may be sent.
         case peerConnected(NodeID)
@@ -73,7 +81,8 @@ package struct RequestCore: Sendable {
     package enum Effect: Equatable, Sendable {
         case answerClient(ClientOperationID, ClientResult)
         case store(token: UInt64, StorageCommand)
-        case askPeer(NodeID, correlation: UInt64, PeerMessage)
+        /// - Parameter budget: How long anybody waits for the answer.
+        case askPeer(NodeID, correlation: UInt64, PeerMessage, budget: Duration)
         case answerPeer(PeerRequestID, PeerMessage)
         case drained(LayoutVersion)
     }
@@ -83,6 +92,11 @@ package struct RequestCore: Sendable {
     var clock = HybridClock()
     var generator: SeededGenerator
     var connected: Set<NodeID> = []
+    /// Connected peers that keep requests waiting.
+    var suspects: Set<NodeID> = []
+    var bytesInFlight = 0
+    /// How large records are, by partition: a moving average.
+    var recordBytes: [PartitionID: Int] = [:]
     var operations: [UInt64: Operation] = [:]
     var deadlines = DeadlineQueue()
     var nextID: UInt64 = 1
@@ -99,6 +113,14 @@ package struct RequestCore: Sendable {
     /// Operations in flight, for back-pressure and for people.
     package var operationCount: Int { self.operations.count }
 
+    /// Peers that this node cannot reach or waits for in vain.
+    package func isSuspected(_ node: NodeID) -> Bool { !self.isReachable(node) || self.suspects.contains(node) }
+
+    var isOverloaded: Bool {
+        self.operations.count >= self.configuration.operationsMax
+            || self.bytesInFlight > self.configuration.bytesInFlightMax
+    }
+
     package mutating func handle(_ event: Event, now: Moment) -> [Effect] {
         var effects: [Effect] = []
         self.handle(event, now: now, into: &effects)
@@ -111,8 +133,8 @@ package struct RequestCore: Sendable {
             self.begin(operation, for: .client(id), now: now, into: &effects)
         case .storageCompleted(let completion):
             self.storageCompleted(completion, now: now, into: &effects)
-        case .peerAsked(let request, let message):
-            self.peerAsked(request, message, now: now, into: &effects)
+        case .peerAsked(let request, let message, let timing):
+            self.peerAsked(request, message, timing, now: now, into: &effects)
         case .peerAnswered(let node, let correlation, let message):
             self.peerAnswered(node, correlation, message, now: now, into: &effects)
         case .peerConnected(let node):
@@ -141,29 +163,36 @@ package struct RequestCore: Sendable {
     }
 
     private mutating func timePassed(now: Moment, into effects: inout [Effect]) {
-        while let id = self.deadlines.popPassed(now.elapsed) {
-            guard let operation = self.operations[id] else { continue }
-            switch operation.body {
-            case .get(var get):
-                let step = get.machine.deadlinePassed()
-                self.operations[id]?.body = .get(get)
-                self.perform(step, of: id, get, now: now, into: &effects)
-            case .put(var put):
-                let action = put.machine.deadlinePassed()
-                self.operations[id]?.body = .put(put)
-                self.perform(action, of: id, now: now, into: &effects)
-            case .forward(let forward):
-                self.finish(id, with: Self.writeLost(0, forward.required), into: &effects)
-            case .scan:
-                self.finish(id, with: Self.readLost(0, 1), into: &effects)
-            case .count:
-                self.finish(id, with: Self.readLost(0, 1), into: &effects)
+        while let alarm = self.deadlines.popPassed(now.elapsed) {
+            switch alarm {
+            case .patience(let id): self.patienceEnded(id, now: now, into: &effects)
+            case .deadline(let id): self.deadlinePassed(id, now: now, into: &effects)
             }
+        }
+    }
+
+    private mutating func patienceEnded(_ id: UInt64, now: Moment, into effects: inout [Effect]) {
+        switch self.operations[id]?.body {
+        case .get: self.getPatienceEnded(id, now: now, into: &effects)
+        case .put(let put): self.putPatienceEnded(id, attempt: put.attempt, now: now, into: &effects)
+        case .forward: self.forwardPatienceEnded(id, now: now, into: &effects)
+        case .scan, .count, nil: return
+        }
+    }
+
+    private mutating func deadlinePassed(_ id: UInt64, now: Moment, into effects: inout [Effect]) {
+        switch self.operations[id]?.body {
+        case .get: self.updateGet(id, now: now, into: &effects) { $0.deadlinePassed() }
+        case .put(let put): self.putDeadlinePassed(id, attempt: put.attempt, now: now, into: &effects)
+        case .forward(let forward): self.finish(id, with: Self.writeLost(0, forward.required), into: &effects)
+        case .scan, .count: self.finish(id, with: Self.readLost(0, 1), into: &effects)
+        case nil: return
         }
     }
 
     private mutating func peerLost(_ node: NodeID, now: Moment, into effects: inout [Effect]) {
         self.connected.remove(node)
+        self.suspects.remove(node)
         let lost = self.peerWaits.filter { $0.value.node == node }.keys.sorted()
         for correlation in lost {
             guard let entry = self.peerWaits.removeValue(forKey: correlation) else { continue }
@@ -180,11 +209,18 @@ package struct RequestCore: Sendable {
     }
 
     /// - Returns: `false` when there is no link to the node; nothing was sent then.
-    mutating func ask(_ node: NodeID, _ message: PeerMessage, for wait: Wait, into effects: inout [Effect]) -> Bool {
+    mutating func ask(
+        _ node: NodeID,
+        _ message: PeerMessage,
+        for wait: Wait,
+        budget: Duration? = nil,
+        into effects: inout [Effect]
+    ) -> Bool {
         guard self.connected.contains(node) else { return false }
         let correlation = self.takeID()
         self.peerWaits[correlation] = (node, wait)
-        effects.append(.askPeer(node, correlation: correlation, message))
+        let budget = budget ?? self.configuration.operationTimeout
+        effects.append(.askPeer(node, correlation: correlation, message, budget: budget))
         return true
     }
 
@@ -196,7 +232,13 @@ package struct RequestCore: Sendable {
     // MARK: Ends of operations
 
     mutating func finish(_ id: UInt64, with result: ClientResult, into effects: inout [Effect]) {
-        guard let operation = self.operations.removeValue(forKey: id) else { return }
+        self.answerAsker(of: id, with: result, into: &effects)
+        self.remove(id)
+    }
+
+    /// The operation may go on afterwards: writes and reads wait a little for those that were not needed.
+    func answerAsker(of id: UInt64, with result: ClientResult, into effects: inout [Effect]) {
+        guard let operation = self.operations[id] else { return }
         self.answer(operation.asker, with: result, into: &effects)
     }
 
@@ -216,25 +258,40 @@ package struct RequestCore: Sendable {
     }
 }
 
-/// Operation ids by deadline. Ids whose operation has ended are skipped by whoever pops them.
+/// What is due for which operation, by time. Ids whose operation has ended are skipped by whoever pops them.
 struct DeadlineQueue: Sendable {
+    enum Alarm: Sendable {
+        case patience(UInt64)
+        case deadline(UInt64)
+
+        var id: UInt64 {
+            switch self {
+            case .patience(let id), .deadline(let id): id
+            }
+        }
+    }
+
     private struct Entry: Comparable, Sendable {
-        let deadline: Duration
-        let id: UInt64
+        let time: Duration
+        let alarm: Alarm
+
+        static func == (left: Entry, right: Entry) -> Bool {
+            left.time == right.time && left.alarm.id == right.alarm.id
+        }
 
         static func < (left: Entry, right: Entry) -> Bool {
-            (left.deadline, left.id) < (right.deadline, right.id)
+            (left.time, left.alarm.id) < (right.time, right.alarm.id)
         }
     }
 
     private var heap = Heap<Entry>()
 
-    mutating func insert(_ id: UInt64, at deadline: Duration) {
-        self.heap.insert(Entry(deadline: deadline, id: id))
+    mutating func insert(_ alarm: Alarm, at time: Duration) {
+        self.heap.insert(Entry(time: time, alarm: alarm))
     }
 
-    mutating func popPassed(_ now: Duration) -> UInt64? {
-        guard let first = self.heap.min, first.deadline <= now else { return nil }
-        return self.heap.popMin()?.id
+    mutating func popPassed(_ now: Duration) -> Alarm? {
+        guard let first = self.heap.min, first.time <= now else { return nil }
+        return self.heap.popMin()?.alarm
     }
 }

@@ -1,24 +1,52 @@
+/// One of the two record stores that a node may have for a partition.
+package enum StoreID: Hashable, Sendable {
+    /// What the node holds as a member of the partition's row.
+    case replica(PartitionID)
+    /// What it holds as a stand-in, until the members of the row have it (Dynamo §4.6; SAFETY rules 3 and 8).
+    case hints(PartitionID)
+
+    package var partition: PartitionID {
+        switch self {
+        case .replica(let partition), .hints(let partition): partition
+        }
+    }
+}
+
 /// What a core asks of the storage shard that owns a partition.
 ///
 /// Each command carries a token of the asker; completions name it again. Commands for one partition are
 /// executed in the order in which they were submitted.
 package enum StorageCommand: Sendable, Hashable {
     /// Answered by `.record`.
-    case read(PartitionID, Key)
+    case read(StoreID, Key)
     /// Mints a version; answered by `.minted` as soon as it is merged, and by `.durable` once it is synced.
-    case mint(PartitionID, MintRequest)
-    /// Merges a record; answered by `.durable` once it is synced.
-    case merge(PartitionID, Key, Record)
+    case mint(StoreID, MintRequest)
+    /// Merges a record; answered by `.durable` once it is synced, or without `sync` by `.merged` at once.
+    case merge(StoreID, Key, Record, sync: Bool = true)
     /// Merges many records of one partition; answered by one `.durable` once all are synced.
-    case mergeBatch(PartitionID, [KeyedRecord])
+    case mergeBatch(StoreID, [KeyedRecord])
+    /// Forgets each of these keys whose present record knows nothing beyond the given one; answered by one
+    /// `.durable` once that is synced. Records that have learned more since stay.
+    case dropBatch(StoreID, [KeyedRecord])
     /// Reads a page of records in the order (key hash, key); answered by `.page`.
-    case scan(PartitionID, after: ScanPosition?, limit: PageLimit)
+    case scan(StoreID, after: ScanPosition?, limit: PageLimit)
     /// Answered by `.leaves`.
-    case leaves(PartitionID)
+    case leaves(StoreID)
     /// Reads all records of one Merkle leaf from a position on; answered by `.page`.
-    case leafEntries(PartitionID, leaf: Int, after: ScanPosition?, limit: PageLimit)
+    case leafEntries(StoreID, leaf: Int, after: ScanPosition?, limit: PageLimit)
     /// Counts records and live keys; answered by `.counts`.
-    case count(PartitionID)
+    case count(StoreID)
+
+    package var store: StoreID {
+        switch self {
+        case .read(let store, _), .mint(let store, _), .merge(let store, _, _, _), .mergeBatch(let store, _),
+            .dropBatch(let store, _), .scan(let store, _, _), .leaves(let store), .leafEntries(let store, _, _, _),
+            .count(let store):
+            store
+        }
+    }
+
+    package var partition: PartitionID { self.store.partition }
 }
 
 /// The most that one page may hold. A page is never empty while there are records left.
@@ -96,6 +124,8 @@ package enum StorageOutcome: Sendable, Hashable {
     case record(Record?)
     /// The whole record after minting; not yet durable.
     case minted(Record, dot: Dot)
+    /// Merged, and readable here, but a loss of power may take it away again.
+    case merged(latestTimestamp: HybridTimestamp)
     case durable(DurableReceipt)
     case page([KeyedRecord], isLast: Bool)
     case leaves(MerkleLeaves)

@@ -169,8 +169,8 @@ final class RequestLoop: @unchecked Sendable {
         case .store(let token, let command):
             self.commands.append((token, command))
             self.scheduleSubmit()
-        case .askPeer(let node, let correlation, let message):
-            self.links.ask(node, correlation: correlation, message)
+        case .askPeer(let node, let correlation, let message, let budget):
+            self.links.ask(node, correlation: correlation, message, budget: budget)
         case .answerPeer(let request, let message):
             self.peerReplies.removeValue(forKey: request)?.send(message)
         case .drained(let version):

@@ -130,7 +130,7 @@ final class MoveDriver: Sendable {
                 self.control.coverFailed(partition, reason: reason)
                 return
             }
-            guard case .leaves(let leaves) = await self.storage.execute(.leaves(partition)) else {
+            guard case .leaves(let leaves) = await self.storage.execute(.leaves(.replica(partition))) else {
                 self.control.coverFailed(partition, reason: "own leaves cannot be read")
                 return
             }

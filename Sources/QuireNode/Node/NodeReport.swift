@@ -29,7 +29,7 @@ struct NodeReport: Codable, Sendable {
         // A partition that was not touched since the start has not been counted: reading its leaves opens it.
         let untouched = statistics.partitions.filter { $0.tally == nil }.map(\.partition)
         for partition in untouched {
-            _ = await services.storage.execute(.leaves(partition))
+            _ = await services.storage.execute(.leaves(.replica(partition)))
         }
         if !untouched.isEmpty, let counted = try? await services.storage.engine.statistics() {
             statistics = counted

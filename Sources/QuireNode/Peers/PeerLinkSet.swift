@@ -70,14 +70,24 @@ final class PeerLinkSet {
         self.tick()
     }
 
-    func ask(_ node: NodeID, correlation: UInt64, _ message: PeerMessage) {
+    /// - Parameter budget: How long anybody waits for the answer; `nil` without a limit.
+    func ask(_ node: NodeID, correlation: UInt64, _ message: PeerMessage, budget: Duration? = nil) {
         guard let link = self.links[node], let channel = link.channel else { return }
         link.waiting += 1
         if link.waitingSince == nil {
             link.waitingSince = .now()
         }
         let version = self.node.layoutVersion
-        channel.send(PeerEnvelope(correlation: correlation, isReply: false, version: version, message: message))
+        channel.send(
+            PeerEnvelope(
+                correlation: correlation,
+                isReply: false,
+                version: version,
+                sentAtMilliseconds: MachineClock.elapsed.wholeMilliseconds,
+                budgetMilliseconds: budget?.wholeMilliseconds ?? 0,
+                message: message
+            )
+        )
     }
 
     /// Makes missing links and breaks silent ones; to be called a few times a second.

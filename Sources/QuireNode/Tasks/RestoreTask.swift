@@ -147,7 +147,7 @@ struct RestoreTask: Sendable {
 
     private func store(_ records: [KeyedRecord], _ partition: PartitionID, at node: NodeID) async -> String? {
         if node == self.node.member.id {
-            let outcome = await self.services.storage.execute(.mergeBatch(partition, records))
+            let outcome = await self.services.storage.execute(.mergeBatch(.replica(partition), records))
             if case .durable = outcome { return nil }
             return "own storage: \(outcome)"
         }

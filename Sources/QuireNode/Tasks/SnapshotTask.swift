@@ -185,7 +185,7 @@ struct SnapshotTask: Sendable {
         for part in parts.sorted(by: { $0.partition < $1.partition }) {
             let row = layout.writeRows(of: part.partition)[0]
             let missing = row.filter { part.missing.contains($0) }
-            guard missing.count >= Layout.effective(layout.quorums.writeQuorum, in: row) else { continue }
+            guard missing.count >= Layout.effective(layout.quorums.writeQuorumMin, in: row) else { continue }
             let names = missing.map { layout.member($0)?.name ?? $0.description }.joined(separator: ", ")
             reasons.append("partition \(part.partition): \(names) could not be consulted")
         }

@@ -16,6 +16,10 @@ extension ShardCore {
         refusal: StorageFailure?,
         into answers: inout Answers
     ) {
+        guard case .replica = command.store else {
+            answers.immediate.append(.init(token: token, outcome: .failed(.notDurable("there is no hint store"))))
+            return
+        }
         let state = self.state(of: command.partition)
         if let reason = state.quarantine {
             answers.immediate.append(.init(token: token, outcome: .failed(.quarantined(state.partition, reason))))
@@ -51,7 +55,7 @@ extension ShardCore {
             return try self.page(in: state, after: position, leaf: leaf, limit: limit)
         case .count:
             return .counts(try self.counts(of: state))
-        case .mint, .merge, .mergeBatch:
+        case .mint, .merge, .mergeBatch, .dropBatch:
             preconditionFailure("a write has no immediate answer")
         }
     }
@@ -64,7 +68,7 @@ extension ShardCore {
         case .mint(_, let request):
             let (record, dot) = try self.mint(request, in: state)
             return (DurableReceipt(syncedWithLatestTimestamp: record.latestTimestamp), .minted(record, dot: dot))
-        case .merge(_, let key, let record):
+        case .merge(_, let key, let record, _):
             let merged = try self.merge(record, into: key, in: state)
             return (DurableReceipt(syncedWithLatestTimestamp: merged.latestTimestamp), nil)
         case .mergeBatch(_, let records):
@@ -72,7 +76,7 @@ extension ShardCore {
                 _ = try self.merge(keyed.record, into: keyed.key, in: state)
             }
             return (DurableReceipt(syncedWithLatestTimestamp: .zero), nil)
-        case .read, .scan, .leaves, .leafEntries, .count:
+        case .dropBatch, .read, .scan, .leaves, .leafEntries, .count:
             preconditionFailure("not a write")
         }
     }
@@ -189,18 +193,9 @@ extension ShardCore {
 }
 
 extension StorageCommand {
-    var partition: PartitionID {
-        switch self {
-        case .read(let partition, _), .mint(let partition, _), .merge(let partition, _, _),
-            .mergeBatch(let partition, _), .scan(let partition, _, _), .leaves(let partition),
-            .leafEntries(let partition, _, _, _), .count(let partition):
-            partition
-        }
-    }
-
     var isWrite: Bool {
         switch self {
-        case .mint, .merge, .mergeBatch: true
+        case .mint, .merge, .mergeBatch, .dropBatch: true
         case .read, .scan, .leaves, .leafEntries, .count: false
         }
     }
@@ -210,8 +205,8 @@ extension StorageCommand {
         switch self {
         case .read, .scan, .leaves, .leafEntries, .count: 64
         case .mint(_, let request): 128 + request.key.bytes.count + (request.value?.count ?? 0)
-        case .merge(_, let key, let record): 64 + key.bytes.count + record.encodedBytes
-        case .mergeBatch(_, let records):
+        case .merge(_, let key, let record, _): 64 + key.bytes.count + record.encodedBytes
+        case .mergeBatch(_, let records), .dropBatch(_, let records):
             records.reduce(64) { $0 + 64 + $1.key.bytes.count + $1.record.encodedBytes }
         }
     }

@@ -5,13 +5,16 @@ extension PeerCodec {
     static func value(of result: ClientResult) -> RESPValue {
         var fields = PeerFields()
         switch result {
-        case .record(let record):
+        case .record(let record, let evidence):
             fields.append(text: "record")
             fields.append(bytes: record.encoded())
-        case .stored(let record, let wasLive):
+            fields.append(unsigned: evidence.fastest?.rawValue ?? 0)
+            fields.append(integer: evidence.standIns)
+        case .stored(let record, let wasLive, let standIns):
             fields.append(text: "stored")
             fields.append(bytes: record.encoded())
             fields.append(boolean: wasLive)
+            fields.append(integer: standIns)
         case .keys(let keys, let next):
             fields.append(text: "keys")
             fields.append(.array(keys.map { .bulk($0.bytes) }))
@@ -57,8 +60,10 @@ extension PeerCodec {
         _ fields: inout PeerFieldReader
     ) throws(PeerCodecError) -> ClientResult {
         switch name {
-        case "record": return .record(try fields.record())
-        case "stored": return .stored(try fields.record(), wasLive: try fields.boolean())
+        case "record": return .record(try fields.record(), try self.evidence(&fields))
+        case "stored":
+            let record = try fields.record()
+            return .stored(record, wasLive: try fields.boolean(), standIns: try fields.integer())
         case "keys": return .keys(try self.keys(&fields), next: ScanCursor(rawValue: try fields.unsigned()))
         case "count": return .count(try fields.integer())
         case "quorumLost": return .failed(try self.quorumLost(&fields))
@@ -68,6 +73,14 @@ extension PeerCodec {
         case "invalid": return .failed(.invalid(try fields.text()))
         default: throw .malformed("unknown result '\(name)'")
         }
+    }
+
+    private static func evidence(_ fields: inout PeerFieldReader) throws(PeerCodecError) -> ReadEvidence {
+        let fastest = try fields.unsigned()
+        return ReadEvidence(
+            fastest: fastest == 0 ? nil : NodeID(rawValue: fastest),
+            standIns: try fields.integer()
+        )
     }
 
     private static func quorumLost(_ fields: inout PeerFieldReader) throws(PeerCodecError) -> ClientFailure {

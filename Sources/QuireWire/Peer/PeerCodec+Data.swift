@@ -8,17 +8,27 @@ extension PeerCodec {
             fields.append(partition)
             fields.append(bytes: key.bytes)
             return .get
-        case .put(let partition, let key, let record):
+        case .put(let partition, let key, let record, let sync):
+            self.write(partition, key, record, sync, to: &fields)
+            return .put
+        case .hint(let partition, let key, let record, let sync):
+            self.write(partition, key, record, sync, to: &fields)
+            return .hint
+        case .getHint(let partition, let key):
             fields.append(partition)
             fields.append(bytes: key.bytes)
-            fields.append(bytes: record.encoded())
-            return .put
+            return .getHint
+        case .getOutline(let partition, let key):
+            fields.append(partition)
+            fields.append(bytes: key.bytes)
+            return .getOutline
         case .putBatch(let partition, let records):
             fields.append(partition)
             fields.append(records)
             return .putBatch
-        case .coordinate(let put, let request, let timestamp):
+        case .coordinate(let put, let request, let timestamp, let asStandIn):
             self.write(put, request, timestamp, to: &fields)
+            fields.append(boolean: asStandIn)
             return .coordinate
         case .count(let partitions):
             fields.append(.array(partitions.map { .integer(Int64($0.rawValue)) }))
@@ -26,7 +36,8 @@ extension PeerCodec {
         case .readLeaves(let partition):
             fields.append(partition)
             return .readLeaves
-        case .scan, .leafEntries, .control, .record, .acknowledged, .coordinated, .page, .counted, .leaves, .failed:
+        case .scan, .leafEntries, .control, .record, .outline, .acknowledged, .coordinated, .page, .counted, .leaves,
+            .failed:
             return self.writeRest(of: message, to: &fields)
         }
     }
@@ -45,8 +56,12 @@ extension PeerCodec {
         case .record(let record):
             fields.append(bytes: record?.encoded())
             return .record
-        case .acknowledged(let timestamp):
+        case .outline(let outline):
+            fields.append(outline)
+            return .outline
+        case .acknowledged(let timestamp, let isSynced):
             fields.append(unsigned: timestamp.rawValue)
+            fields.append(boolean: isSynced)
             return .acknowledged
         case .coordinated(let result):
             fields.append(self.value(of: result))
@@ -64,7 +79,7 @@ extension PeerCodec {
         case .failed(let reason):
             fields.append(text: reason)
             return .failed
-        case .get, .put, .putBatch, .coordinate, .count, .readLeaves, .control:
+        case .get, .put, .hint, .getHint, .getOutline, .putBatch, .coordinate, .count, .readLeaves, .control:
             preconditionFailure("\(message) is written elsewhere")
         }
     }
@@ -77,7 +92,13 @@ extension PeerCodec {
         case .get:
             return .get(try fields.partition(), try fields.key())
         case .put:
-            return .put(try fields.partition(), try fields.key(), try fields.record())
+            return .put(try fields.partition(), try fields.key(), try fields.record(), sync: try fields.boolean())
+        case .hint:
+            return .hint(try fields.partition(), try fields.key(), try fields.record(), sync: try fields.boolean())
+        case .getHint:
+            return .getHint(try fields.partition(), try fields.key())
+        case .getOutline:
+            return .getOutline(try fields.partition(), try fields.key())
         case .putBatch:
             return .putBatch(try fields.partition(), try fields.page())
         case .coordinate:
@@ -107,8 +128,11 @@ extension PeerCodec {
         switch type {
         case .record:
             return .record(try fields.optionalRecord())
+        case .outline:
+            return .outline(try fields.outline())
         case .acknowledged:
-            return .acknowledged(latestTimestamp: HybridTimestamp(rawValue: try fields.unsigned()))
+            let latest = HybridTimestamp(rawValue: try fields.unsigned())
+            return .acknowledged(latestTimestamp: latest, isSynced: try fields.boolean())
         case .coordinated:
             return .coordinated(try self.clientResult(try fields.array()))
         case .page:
@@ -125,6 +149,19 @@ extension PeerCodec {
     }
 
     private static func write(
+        _ partition: PartitionID,
+        _ key: Key,
+        _ record: Record,
+        _ sync: Bool,
+        to fields: inout PeerFields
+    ) {
+        fields.append(partition)
+        fields.append(bytes: key.bytes)
+        fields.append(bytes: record.encoded())
+        fields.append(boolean: sync)
+    }
+
+    private static func write(
         _ put: PutRequest,
         _ request: RequestID,
         _ timestamp: HybridTimestamp,
@@ -137,6 +174,7 @@ extension PeerCodec {
         fields.append(unsigned: request.low)
         fields.append(unsigned: timestamp.rawValue)
         fields.append(integer: put.writeQuorum)
+        fields.append(text: put.durability?.rawValue ?? "")
     }
 
     private static func coordinate(_ fields: inout PeerFieldReader) throws(PeerCodecError) -> PeerMessage {
@@ -146,8 +184,15 @@ extension PeerCodec {
         let request = RequestID(high: try fields.unsigned(), low: try fields.unsigned())
         let timestamp = HybridTimestamp(rawValue: try fields.unsigned())
         let writeQuorum = try fields.optionalInteger()
-        let put = PutRequest(key: key, value: value, supersession: supersession, writeQuorum: writeQuorum)
-        return .coordinate(put, request: request, timestamp: timestamp)
+        let durability = try fields.durability()
+        let put = PutRequest(
+            key: key,
+            value: value,
+            supersession: supersession,
+            writeQuorum: writeQuorum,
+            durability: durability
+        )
+        return .coordinate(put, request: request, timestamp: timestamp, asStandIn: try fields.boolean())
     }
 
     private static func partitions(_ fields: inout PeerFieldReader) throws(PeerCodecError) -> [PartitionID] {

@@ -7,12 +7,14 @@ package import QuireCore
 /// tool:
 ///
 /// ```
-/// [type, correlation, isReply, layoutVersion, fields...]
+/// [type, correlation, isReply, layoutVersion, sentAt, budget, fields...]
 ///
 /// type           bulk string, one of the names below
 /// correlation    64 bits, see u64
 /// isReply        0 or 1
 /// layoutVersion  integer >= 0
+/// sentAt         integer >= 0, milliseconds of the sender's monotonic clock; 0: not said
+/// budget         integer >= 0, milliseconds for which the sender waits for an answer; 0: no limit
 ///
 /// int      integer >= 0                      u64    unsigned 64 bits, as the signed integer of the same bits
 /// p        partition, integer 0...4095       v      layout version, integer >= 0
@@ -23,20 +25,23 @@ package import QuireCore
 /// after    null, or the hash (8 bytes, not always that of the key) and the key already seen, in one bulk string
 /// page     array [key, record, key, record, ...]
 ///
-/// get           p key                        put           p key record
+/// get           p key                        put, hint     p key record bool:sync
+/// getHint       p key                        getOutline    p key
 /// putBatch      p page                       scan          p after limit
 /// count         [p...]                       readLeaves    p
 /// leafEntries   p int(0...1023) after limit  coordinate    key bytes? seen u64:high u64:low u64:timestamp int?:w
+///                                                          text:all|one|buffered or empty, bool:asStandIn
 ///               seen = null for "every older sibling", else bulk of 16 bytes per vector entry: actor, counter
 ///
-/// record        record?                      acknowledged  u64:timestamp
+/// outline       bulk of 16 bytes per vector entry, bulk of 16 bytes per dot (actor, counter), both ascending
+/// record        record?                      acknowledged  u64:timestamp bool:isSynced
 /// coordinated   result                       page          page bool:isLast
 /// counted       int                          leaves        bulk of 1024 * 16 bytes
 /// failed        text
 /// ```
 ///
-/// `result` is an array: `[record, record]`, `[stored, record, bool]`, `[keys, [key...], u64:cursor]`,
-/// `[count, int]`, `[quorumLost, int, int, read|write]`, `[notInitialised]`, `[overloaded]`,
+/// `result` is an array: `[record, record, u64:fastest, int:standIns]`, `[stored, record, bool, int:standIns]`,
+/// `[keys, [key...], u64:cursor]`, `[count, int]`, `[quorumLost, int, int, read|write]`, `[notInitialised]`, `[overloaded]`,
 /// `[notDurable, text]` or `[invalid, text]`. The control messages are listed in `PeerCodec+Control.swift`.
 ///
 /// A reader refuses unknown types, missing, left-over and out-of-range fields, and records that are not
@@ -54,11 +59,13 @@ package enum PeerCodec {
     package static func encode(_ envelope: PeerEnvelope, into buffer: inout ByteBuffer) {
         var fields = PeerFields()
         let type = self.write(envelope.message, to: &fields)
-        buffer.writeRESPHeader("*", Int64(fields.values.count + 4))
+        buffer.writeRESPHeader("*", Int64(fields.values.count + 6))
         buffer.writeRESPBulk(Array(type.rawValue.utf8))
         buffer.writeRESPHeader(":", Int64(bitPattern: envelope.correlation))
         buffer.writeRESPHeader(":", envelope.isReply ? 1 : 0)
         buffer.writeRESPHeader(":", Int64(envelope.version.rawValue))
+        buffer.writeRESPHeader(":", Int64(clamping: envelope.sentAtMilliseconds))
+        buffer.writeRESPHeader(":", Int64(clamping: envelope.budgetMilliseconds))
         let encoder = RESPEncoder(version: .three)
         for value in fields.values {
             encoder.encode(value, into: &buffer)
@@ -73,9 +80,18 @@ package enum PeerCodec {
         let correlation = try fields.unsigned()
         let isReply = try fields.boolean()
         let version = try fields.layoutVersion()
+        let sentAt = try fields.integer()
+        let budget = try fields.integer()
         let message = try self.message(type, &fields)
         try fields.requireEnd()
-        return PeerEnvelope(correlation: correlation, isReply: isReply, version: version, message: message)
+        return PeerEnvelope(
+            correlation: correlation,
+            isReply: isReply,
+            version: version,
+            sentAtMilliseconds: UInt64(sentAt),
+            budgetMilliseconds: UInt64(budget),
+            message: message
+        )
     }
 
     private static func write(_ message: PeerMessage, to fields: inout PeerFields) -> PeerMessageType {

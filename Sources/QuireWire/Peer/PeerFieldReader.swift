@@ -86,6 +86,14 @@ struct PeerFieldReader {
         return elements
     }
 
+    /// An empty text stands for "as the cluster does".
+    mutating func durability() throws(PeerCodecError) -> Durability? {
+        let name = try self.text()
+        if name.isEmpty { return nil }
+        guard let durability = Durability(rawValue: name) else { throw self.malformed("a durability") }
+        return durability
+    }
+
     mutating func key() throws(PeerCodecError) -> Key {
         guard let key = Key(try self.bytes()) else { throw self.malformed("a key of 1 to 1024 bytes") }
         return key
@@ -127,6 +135,22 @@ struct PeerFieldReader {
     mutating func record() throws(PeerCodecError) -> Record {
         guard let record = try self.optionalRecord() else { throw self.malformed("a record") }
         return record
+    }
+
+    mutating func outline() throws(PeerCodecError) -> RecordOutline {
+        guard let vector = VersionVector(wireBytes: try self.bytes()) else { throw self.malformed("a version vector") }
+        let bytes = try self.bytes()
+        guard bytes.count % 16 == 0 else { throw self.malformed("dots of 16 bytes") }
+        let words = stride(from: 0, to: bytes.count, by: 8).map { start in
+            bytes[start..<start + 8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        }
+        let dots = stride(from: 0, to: words.count, by: 2).map { index in
+            Dot(actor: ActorID(rawValue: words[index]), counter: words[index + 1])
+        }
+        guard let outline = RecordOutline(vector: vector, dots: dots) else {
+            throw self.malformed("ascending dots that the vector covers")
+        }
+        return outline
     }
 
     mutating func page() throws(PeerCodecError) -> [KeyedRecord] {

@@ -63,6 +63,17 @@ struct PeerFields {
         self.values.append(.array(elements))
     }
 
+    mutating func append(_ outline: RecordOutline) {
+        self.append(bytes: outline.vector.wireBytes)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(outline.dots.count * 16)
+        for dot in outline.dots {
+            bytes.appendBigEndian(dot.actor.rawValue)
+            bytes.appendBigEndian(dot.counter)
+        }
+        self.append(bytes: bytes)
+    }
+
     mutating func append(_ supersession: Record.Supersession) {
         switch supersession {
         case .older:

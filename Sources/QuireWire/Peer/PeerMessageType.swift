@@ -2,6 +2,9 @@
 enum PeerMessageType: String, CaseIterable {
     case get
     case put
+    case hint
+    case getHint
+    case getOutline
     case putBatch
     case coordinate
     case scan
@@ -10,6 +13,7 @@ enum PeerMessageType: String, CaseIterable {
     case leafEntries
 
     case record
+    case outline
     case acknowledged
     case coordinated
     case page

@@ -86,13 +86,13 @@ struct PendingCommand: Sendable {
         switch (result, self.shape) {
         case (.failed(let failure), _):
             self.reply = ReplyText.failure(failure)
-        case (.record(let record), _):
+        case (.record(let record, _), _):
             self.gather(part, record, environment)
         case (.stored, .stored):
             break
-        case (.stored(_, let wasLive), .deletedCount):
+        case (.stored(_, let wasLive, _), .deletedCount):
             self.gatheredCount += wasLive ? 1 : 0
-        case (.stored(let record, _), .context(let key)):
+        case (.stored(let record, _, _), .context(let key)):
             self.reply = .map([
                 Self.context(of: record, key, environment),
                 .init(.bulk("siblings"), .integer(Int64(record.liveValues(environment.nowMilliseconds).count))),

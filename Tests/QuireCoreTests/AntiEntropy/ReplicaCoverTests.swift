@@ -17,7 +17,7 @@ import Testing
         let same = self.leaves(try self.key(1))
         var cover = ReplicaCover(partition: self.partition, peers: [.a, .b])
         #expect(cover.start() == .ask(.a, .readLeaves(self.partition)))
-        #expect(cover.answered(.peer(.leaves(same))) == .store(.leaves(self.partition)))
+        #expect(cover.answered(.peer(.leaves(same))) == .store(.leaves(.replica(self.partition))))
         #expect(cover.answered(.storage(.leaves(same))) == .ask(.b, .readLeaves(self.partition)))
         _ = cover.answered(.peer(.leaves(same)))
         #expect(cover.answered(.storage(.leaves(same))) == .finish)
@@ -36,7 +36,8 @@ import Testing
                 == .ask(.a, .leafEntries(self.partition, leaf: leaf, after: nil, limit: self.limit))
         )
         #expect(
-            cover.answered(.peer(.page([entry], isLast: false))) == .store(.mergeBatch(self.partition, [entry]))
+            cover.answered(.peer(.page([entry], isLast: false)))
+                == .store(.mergeBatch(.replica(self.partition), [entry]))
         )
         let after = ScanPosition(key: key)
         #expect(

@@ -7,7 +7,7 @@ import Testing
 
     private func started(ownRecords: Int) -> PartitionTransfer {
         var transfer = PartitionTransfer(partition: self.partition, node: .d, replicas: [.a, .b])
-        #expect(transfer.start() == .store(.count(self.partition)))
+        #expect(transfer.start() == .store(.count(.replica(self.partition))))
         let counts = PartitionCounts(records: ownRecords, liveKeys: 0, bytes: 0)
         #expect(transfer.answered(.storage(.counts(counts))) == .ask(.a, .control(.seal(self.partition))))
         return transfer
@@ -24,10 +24,10 @@ import Testing
     /// Both old replicas turn out to hold nothing that is missing.
     private func cover(_ transfer: inout PartitionTransfer) {
         for next in [NodeID.b, nil] {
-            #expect(transfer.answered(.peer(.leaves(MerkleLeaves()))) == .store(.leaves(self.partition)))
+            #expect(transfer.answered(.peer(.leaves(MerkleLeaves()))) == .store(.leaves(.replica(self.partition))))
             let action = transfer.answered(.storage(.leaves(MerkleLeaves())))
             let expected = next.map { PartitionTransfer.Action.ask($0, .readLeaves(self.partition)) }
-            #expect(action == expected ?? .store(.leaves(self.partition)))
+            #expect(action == expected ?? .store(.leaves(.replica(self.partition))))
         }
     }
 

@@ -58,7 +58,7 @@ extension [RequestCore.Effect] {
     /// What peers are asked, in order.
     var questions: [(node: NodeID, correlation: UInt64, message: PeerMessage)] {
         self.compactMap { effect in
-            if case .askPeer(let node, let correlation, let message) = effect { return (node, correlation, message) }
+            if case .askPeer(let node, let correlation, let message, _) = effect { return (node, correlation, message) }
             return nil
         }
     }

@@ -94,15 +94,18 @@ import Testing
         ([RESPValue.bulk("shutdown"), .integer(1), .integer(0), .integer(1)], PeerCodecError.unknownType("shutdown")),
         ([.bulk("get"), .integer(1), .integer(2), .integer(1)], .malformed("field 2: needed an integer in 0...1")),
         (
-            [.bulk("readLeaves"), .integer(1), .integer(0), .integer(1), .integer(4096)],
-            .malformed("field 4: needed an integer in 0...4095")
+            [.bulk("readLeaves"), .integer(1), .integer(0), .integer(1), .integer(0), .integer(0), .integer(4096)],
+            .malformed("field 6: needed an integer in 0...4095")
         ),
         (
-            [.bulk("get"), .integer(1), .integer(0), .integer(1), .integer(1), .bulk("")],
-            .malformed("field 5: needed a key of 1 to 1024 bytes")
+            [.bulk("get"), .integer(1), .integer(0), .integer(1), .integer(0), .integer(0), .integer(1), .bulk("")],
+            .malformed("field 7: needed a key of 1 to 1024 bytes")
         ),
         (
-            [.bulk("record"), .integer(1), .integer(1), .integer(1), .bulk([9, 0, 0, 0, 0])],
+            [
+                .bulk("record"), .integer(1), .integer(1), .integer(1), .integer(0), .integer(0),
+                .bulk([9, 0, 0, 0, 0]),
+            ],
             .malformedRecord(.unknownFormat(9))
         ),
     ])

@@ -26,6 +26,10 @@ enum SampleMessages {
         return [
             .get(Self.partition(&random), random.key()),
             .put(Self.partition(&random), random.key(), random.record()),
+            .hint(Self.partition(&random), random.key(), random.record(), sync: false),
+            .getHint(Self.partition(&random), random.key()),
+            .getOutline(Self.partition(&random), random.key()),
+            .outline(RecordOutline(of: random.record())),
             .putBatch(Self.partition(&random), Self.page(&random)),
             .coordinate(
                 put,
