@@ -81,7 +81,8 @@ let package = Package(
         .executableTarget(
             name: "quire",
             dependencies: [
-                "QuireArchive", "QuireClient", "QuireCore", "QuireNode", "QuireWire", logging, nioCore, nioPosix,
+                "QuireArchive", "QuireClient", "QuireCore", "QuireNode", "QuireSimulation", "QuireWire", logging,
+                nioCore, nioPosix,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -115,7 +116,9 @@ let package = Package(
         ),
         .testTarget(
             name: "QuireCommandTests",
-            dependencies: ["quire", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "quire", "QuireSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -57,3 +57,20 @@ public enum QuireReply: Sendable, Hashable {
         return entries.first { $0.key == .bytes(Array(name.utf8)) }?.value
     }
 }
+
+extension RESPValue {
+    /// The value that such an answer is made of, as far as an answer keeps it.
+    init(_ reply: QuireReply) {
+        switch reply {
+        case .status(let text): self = .simple(text)
+        case .error(let code, let message): self = .error(message.isEmpty ? code : "\(code) \(message)")
+        case .integer(let number): self = .integer(number)
+        case .bytes(let bytes): self = .bulk(bytes)
+        case .null: self = .null
+        case .array(let elements): self = .array(elements.map(RESPValue.init))
+        case .map(let entries): self = .map(entries.map { Entry(RESPValue($0.key), RESPValue($0.value)) })
+        case .double(let number): self = .double(number)
+        case .boolean(let isTrue): self = .boolean(isTrue)
+        }
+    }
+}

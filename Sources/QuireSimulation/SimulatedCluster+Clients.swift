@@ -11,58 +11,62 @@ extension SimulatedCluster {
             self.queue.schedule(.clientReady(client), after: .milliseconds(20))
             return
         }
-        let node = self.node(able[Int.random(in: able.indices, using: &self.random)])
-        let operation = self.workload.next(of: client, at: node.id, now: self.queue.now, using: &self.random)
+        let node = self.node(self.random.one(of: able))
+        var operation = self.workload.next(of: client, at: node.id, now: self.queue.now, using: &self.random)
+        operation.layout = self.oldestVersion
+        self.workload.waits(for: operation)
         self.traced(operation.number)
         self.checker.began(operation)
         self.queue.schedule(.clientGivesUp(client, operation: operation.number), after: .seconds(4))
-        let id = RequestCore.ClientOperationID(connection: UInt64(client), operation: operation.number)
+        self.queue.schedule(
+            .clientAsked(node.id, life: node.life, operation),
+            after: .microseconds(Int.random(in: 20...200, using: &self.random))
+        )
+    }
+
+    func clientAsked(_ operation: Workload.Operation, at node: SimulatedNode) {
+        let id = RequestCore.ClientOperationID(connection: UInt64(operation.client), operation: operation.number)
+        guard !operation.isForeign || self.configuration.mutation == .acceptsForeignContexts else {
+            // As the session at a real node does: a context names its key.
+            self.clientAnswered(id, .failed(.invalid("the context is of another key")))
+            return
+        }
         let now = node.moment(at: self.queue.now)
         self.perform(node.request.handle(.clientAsked(id, operation.request), now: now), at: node)
     }
 
-    func clientAnswered(_ id: RequestCore.ClientOperationID, _ result: ClientResult, by node: SimulatedNode) {
+    func clientAnswered(_ id: RequestCore.ClientOperationID, _ result: ClientResult) {
         let client = Int(id.connection)
         guard let operation = self.workload.ended(client, id.operation) else { return }
         self.traced(id.operation)
+        if case .put(let put) = operation.request, case .stored(let record, _, _) = result, !record.isEmpty {
+            self.checker.acknowledged(
+                operation,
+                copies: self.missingCopies(of: record, for: put, since: operation.layout)
+            )
+        }
         self.checker.ended(operation, result, now: self.queue.now)
-        switch result {
-        case .record(let record, _):
-            self.workload.learned(client, operation, record)
-        case .stored(let record, _, _):
-            self.checkCopies(of: record, operation)
+        self.workload.learned(operation, result, using: &self.random)
+        var most = self.configuration.workload.pauseMax
+        if case .failed = result {
+            most = max(most, 60_000)
+        }
+        self.queue.schedule(.clientReady(client), after: .microseconds(Int.random(in: 200...most, using: &self.random)))
+        if case .stored = result {
             self.crashAfterAcknowledgement()
-        case .keys, .count, .failed:
-            break
         }
-        self.queue.schedule(
-            .clientReady(client),
-            after: .microseconds(Int.random(in: 200...25_000, using: &self.random))
-        )
     }
 
-    /// An acknowledged write is on the disks of W nodes at the instant of the acknowledgement.
-    private func checkCopies(of record: Record, _ operation: Workload.Operation) {
-        guard let key = operation.key, !record.isEmpty, let layout = self.newestLayout else { return }
-        let partition = layout.partitionCount.partition(of: key)
-        let copies = self.order.count { id in
-            let storage = self.node(id).storage
-            let held = storage.synced[.replica(partition)]?[key] ?? Record()
-            return held.merging(storage.synced[.hints(partition)]?[key] ?? Record()).descends(from: record)
-        }
-        self.checker.acknowledged(operation, copies: copies)
-    }
-
-    func clientGivesUp(_ client: Int, _ operation: UInt64) {
-        guard self.workload.ended(client, operation) != nil else { return }
+    func clientGivesUp(_ client: Int, _ number: UInt64) {
+        guard let operation = self.workload.ended(client, number) else { return }
+        self.workload.gaveUp(operation)
         self.queue.schedule(.clientReady(client), after: .milliseconds(5))
     }
 
     /// Clients of a node that is gone never learn what became of their requests.
     func clientsLost(_ id: NodeID) {
-        for client in self.workload.clientsWaiting(at: id) {
-            guard let operation = self.workload.waiting[client]?.number else { continue }
-            self.clientGivesUp(client, operation)
+        for operation in self.workload.waiting where operation.node == id {
+            self.clientGivesUp(operation.client, operation.number)
         }
     }
 
@@ -71,10 +75,9 @@ extension SimulatedCluster {
     func operatorReady() {
         self.queue.schedule(.operatorReady, after: .milliseconds(250))
         guard let layout = self.newestLayout, !self.membership.isWaiting(at: self.queue.now) else { return }
-        let able = layout.members.map(\.id).filter { self.node($0).control.layout?.version == layout.version }
-        let up = able.filter { self.node($0).isUp }
-        guard !up.isEmpty, let request = self.membership.next(layout, newcomer: self.joiner) else { return }
-        let node = self.node(up[Int.random(in: up.indices, using: &self.random)])
+        let up = self.order.filter { self.node($0).isRunning && self.node($0).control.layout != nil }
+        guard !up.isEmpty, let request = self.membership.next(layout) else { return }
+        let node = self.node(self.random.one(of: up))
         self.membership.asked(node.id, until: self.queue.now + .seconds(11))
         let id = ControlCore.OperatorRequestID(rawValue: self.takeID())
         self.perform(node.control.handle(.operatorAsked(id, request), now: self.queue.now), at: node)
@@ -82,65 +85,5 @@ extension SimulatedCluster {
 
     func operatorAnswered(_ result: ControlCore.OperatorResult) {
         self.membership.answered(result)
-    }
-
-    private var joiner: Member { self.node(self.order[self.order.count - 1]).member }
-}
-
-/// Lets one node join and then another leave, step by step, whatever happens to the requests.
-struct MembershipScript {
-    private let isActive: Bool
-    private let memberCount: Int
-    private var waitsFor: NodeID?
-    private var until = Duration.zero
-    private var lastAnswer = "nothing asked"
-
-    /// - Parameter memberCount: At the beginning, and again at the end.
-    init(isActive: Bool, memberCount: Int) {
-        self.isActive = isActive
-        self.memberCount = memberCount
-    }
-
-    var stateDescription: String { "operator: \(self.lastAnswer)" }
-
-    func isWaiting(at now: Duration) -> Bool {
-        self.waitsFor != nil && now < self.until
-    }
-
-    mutating func asked(_ node: NodeID, until: Duration) {
-        self.waitsFor = node
-        self.until = until
-    }
-
-    mutating func answered(_ result: ControlCore.OperatorResult) {
-        self.waitsFor = nil
-        switch result {
-        case .done(let layout): self.lastAnswer = "version \(layout.version) is done"
-        case .refused(let refusal): self.lastAnswer = "refused: \(refusal)"
-        case .unreachable(let nodes): self.lastAnswer = "unreachable: \(nodes)"
-        }
-    }
-
-    mutating func lost(_ node: NodeID) {
-        if self.waitsFor == node { self.waitsFor = nil }
-    }
-
-    private static let leaver = NodeID(rawValue: 2)
-
-    func isFinished(_ layout: Layout) -> Bool {
-        !self.isActive
-            || (layout.member(Self.leaver) == nil && layout.moves.isEmpty && layout.members.count == self.memberCount)
-    }
-
-    /// - Returns: `nil` while partitions move, and at the end.
-    func next(_ layout: Layout, newcomer: Member) -> ControlCore.OperatorRequest? {
-        guard self.isActive, layout.moves.isEmpty, !self.isFinished(layout) else { return nil }
-        let change: StagedChange = layout.member(newcomer.id) == nil ? .join(newcomer) : .leave(Self.leaver)
-        guard layout.staged.contains(change) else { return .stage(change) }
-        do throws(PlanRefusal) {
-            return .commit(planID: try LayoutPlanner.plan(for: layout).id)
-        } catch {
-            return .clearStaged
-        }
     }
 }

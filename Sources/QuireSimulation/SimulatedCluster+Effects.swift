@@ -8,11 +8,11 @@ extension SimulatedCluster {
         for effect in effects {
             switch effect {
             case .answerClient(let id, let result):
-                self.clientAnswered(id, result, by: node)
+                self.clientAnswered(id, result)
             case .store(let token, let command):
                 self.execute(command, token: token, at: node)
-            case .askPeer(let peer, let correlation, let message, _):
-                _ = self.send(message, from: node, to: peer, origin: .request(correlation))
+            case .askPeer(let peer, let correlation, let message, let budget):
+                _ = self.send(message, from: node, to: peer, origin: .request(correlation), budget: budget)
             case .answerPeer(let request, let message):
                 self.reply(request, message, from: node)
             case .drained(let version):
@@ -35,18 +35,26 @@ extension SimulatedCluster {
             case .drain(let version):
                 let now = node.moment(at: self.queue.now)
                 self.perform(node.request.handle(.drainAsked(version), now: now), at: node)
-                if self.configuration.mutation == .drainsAtOnce {
+                let mutation = self.configuration.mutation
+                if mutation == .drainsAtOnce || mutation == .fillsBeforeTheBarrier {
                     self.perform(node.control.handle(.drained(version), now: self.queue.now), at: node)
                 }
             case .fill(let partition, let sources):
                 self.fill(partition, from: sources, at: node)
             case .takeOver(let partition, let owners):
                 let cover = ReplicaCover(partition: partition, peers: owners)
-                self.begin(MoveTask(partition: partition, purpose: .takeOver, machine: .cover(cover)), at: node)
+                self.begin(NodeTask(partition: partition, purpose: .takeOver, machine: .cover(cover)), at: node)
+            case .countHints:
+                let count = node.storage.hintCount
+                self.perform(node.control.handle(.hintsCounted(count), now: self.queue.now), at: node)
             case .keepOnly(let partitions):
-                node.storage.keepOnly(partitions)
+                node.storage.keepOnly(self.kept(partitions, at: node))
+                self.noteStorage(of: node)
             case .answerOperator(_, let result):
                 self.operatorAnswered(result)
+            case .link, .identify, .remember:
+                // Simulated nodes keep their addresses: links follow `wantedPeers`.
+                continue
             }
         }
     }
@@ -71,9 +79,17 @@ extension SimulatedCluster {
 
     private func adopt(_ layout: Layout, at node: SimulatedNode) {
         self.traced(UInt64(layout.version.rawValue))
+        node.layout = layout
+        node.schedule.layoutAdopted(layout, now: self.queue.now)
+        self.redirectHints(of: node, layout)
         self.checker.adopted(layout, as: self.catalogue.encode(layout), by: node.id)
+        if !self.layouts.contains(where: { $0.version == layout.version }) {
+            let place = self.layouts.firstIndex { $0.version > layout.version } ?? self.layouts.endIndex
+            self.layouts.insert(layout, at: place)
+        }
         self.checkNewRows(of: layout)
-        self.perform(node.request.handle(.layoutAdopted(layout), now: node.moment(at: self.queue.now)), at: node)
+        let known = self.configuration.mutation == .writesToTheOldRowOnly ? layout.withoutDualWrites : layout
+        self.perform(node.request.handle(.layoutAdopted(known), now: node.moment(at: self.queue.now)), at: node)
         guard self.configuration.mutation == .fillsBeforeTheBarrier else { return }
         for move in layout.moves where move.phase == .dualWrite && move.newcomers.contains(node.id) {
             guard !node.tasks.values.contains(where: { $0.partition == move.partition }) else { continue }
@@ -81,22 +97,37 @@ extension SimulatedCluster {
         }
     }
 
+    private func kept(_ partitions: [PartitionID], at node: SimulatedNode) -> [PartitionID] {
+        guard self.configuration.mutation == .retiresBeforeCovered, let layout = node.control.layout else {
+            return partitions
+        }
+        return partitions.filter { partition in
+            guard let move = layout.move(of: partition), move.phase == .dualWrite else { return true }
+            return move.to.contains(node.id)
+        }
+    }
+
     private func checkNewRows(of layout: Layout) {
-        for key in self.workload.keys {
+        for key in self.workload.allKeys {
             let partition = layout.partitionCount.partition(of: key)
-            guard let move = layout.move(of: partition), move.phase == .readNew else { continue }
-            let records = move.to.map { self.node($0).storage.synced[.replica(partition)]?[key] ?? Record() }
-            self.checker.readsTurned(to: records, of: key, readQuorum: layout.quorums.readQuorum)
+            guard let move = layout.move(of: partition), move.phase == .readNew,
+                let history = self.checker.histories[key]
+            else { continue }
+            let held = move.to.compactMap { id -> VersionSet? in
+                let storage = self.node(id).storage
+                guard !storage.quarantined.contains(partition) else { return nil }
+                return history.accounted(storage.syncedRecord(of: key, in: .replica(partition)))
+            }
+            // A replica that is set aside answers nobody before it is whole again.
+            self.checker.readsTurned(to: held, of: key, besides: move.to.count - held.count)
         }
     }
 
     // MARK: Storage
 
-    func execute(_ command: StorageCommand, token: UInt64, at node: SimulatedNode) {
-        let answers = node.storage.execute(command, token: token)
-        for minting in node.storage.takeMintings() {
-            self.checker.minted(minting, at: node.id)
-        }
+    func execute(_ command: StorageCommand, token: UInt64, at node: SimulatedNode, isRefetch: Bool = false) {
+        let answers = node.storage.execute(command, token: token, isRefetch: isRefetch)
+        self.noteStorage(of: node)
         if !answers.isEmpty {
             let delay = Duration.microseconds(Int.random(in: 20...400, using: &self.random))
             self.queue.schedule(.storageAnswered(node.id, life: node.life, answers), after: delay)
@@ -104,13 +135,31 @@ extension SimulatedCluster {
         self.syncIfNeeded(node)
     }
 
+    /// Tells the checkers what has become of records.
+    func noteStorage(of node: SimulatedNode) {
+        for note in node.storage.takeNotes() {
+            switch note {
+            case .minted(let minting): self.checker.minted(minting, at: node.id)
+            case .synced(.replica, let key, let before, let after):
+                self.checker.synced(key, before, after, at: node.id)
+            case .synced(.hints, let key, let before, _):
+                // A hint may have been dropped and begun anew since the last sync.
+                self.checker.gaveUp(before, of: key, at: node.id, left: self.copiesLeft(of: key))
+            case .collected(let key, let record): self.checker.collected(record, of: key)
+            case .dropped(_, let key, let record):
+                self.checker.gaveUp(record, of: key, at: node.id, left: self.copiesLeft(of: key))
+            }
+        }
+    }
+
     private func syncIfNeeded(_ node: SimulatedNode) {
         guard !node.isSyncing, node.storage.hasUnsynced else { return }
         node.isSyncing = true
         node.storage.syncBegan()
         let isSlow = self.random.chance(self.network.faults.slowness)
+        let most = node.isDiskSlow ? 400_000 : isSlow ? 60_000 : 2500
         // Longer than any answer from memory, so that `.minted` is told before `.durable`.
-        let delay = Duration.microseconds(Int.random(in: 500...(isSlow ? 60_000 : 2500), using: &self.random))
+        let delay = Duration.microseconds(Int.random(in: 500...most, using: &self.random))
         self.queue.schedule(.syncEnded(node.id, life: node.life), after: delay)
     }
 
@@ -118,6 +167,7 @@ extension SimulatedCluster {
         node.isSyncing = false
         let isGood = !self.random.chance(self.network.faults.syncFailure)
         let answers = node.storage.syncEnded(isGood: isGood)
+        self.noteStorage(of: node)
         self.syncIfNeeded(node)
         self.storageAnswered(answers, at: node)
     }
@@ -138,16 +188,39 @@ extension SimulatedCluster {
     // MARK: Messages
 
     /// - Returns: `false` when there is no link.
-    func send(_ message: PeerMessage, from node: SimulatedNode, to peer: NodeID, origin: SimulatedNode.Origin) -> Bool {
+    func send(
+        _ message: PeerMessage,
+        from node: SimulatedNode,
+        to peer: NodeID,
+        origin: SimulatedNode.Origin,
+        budget: Duration? = nil
+    ) -> Bool {
         guard self.network.generation(from: node.id, to: peer) != nil else { return false }
         let ask = self.takeID()
         node.asks[ask] = SimulatedNode.Ask(to: peer, origin: origin)
-        self.transmit(.request(from: node.id, to: peer, ask: ask, message), from: node.id, to: peer, asker: node.id)
+        let sent = self.configuration.mutation == .sendsLoneVersions ? message.withoutSiblings : message
+        let life = self.node(peer).life
+        let event = Event.request(
+            from: node.id,
+            to: peer,
+            life: life,
+            ask: ask,
+            sent,
+            Event.SentAt(time: self.queue.now, budget: budget)
+        )
+        self.transmit(event, from: node.id, to: peer, asker: node.id)
+        if self.configuration.mutation == .countsSendsAsStored, message.isStoring {
+            let answer = PeerMessage.acknowledged(latestTimestamp: .zero)
+            self.queue.schedule(.answer(to: node.id, ask: ask, answer), after: .microseconds(50))
+        }
         return true
     }
 
     private func reply(_ request: RequestCore.PeerRequestID, _ message: PeerMessage, from node: SimulatedNode) {
         let asker = NodeID(rawValue: request.link)
+        if case .failed = message {
+            node.refused.insert(request.correlation)
+        }
         let event = Event.answer(to: asker, ask: request.correlation, message)
         self.transmit(event, from: node.id, to: asker, asker: asker)
     }
@@ -160,22 +233,30 @@ extension SimulatedCluster {
             for delay in delays {
                 self.queue.schedule(event, after: delay)
             }
+        case .held:
+            self.held[SimulatedNetwork.Pair(from: from, to: to), default: []].append(event)
         case .lost(let silence):
             guard let generation = self.network.generation(from: asker, to: asked) else { return }
             self.queue.schedule(.linkSilent(from: asker, to: asked, generation: generation), after: silence)
         }
     }
 
-    func requestArrived(from asker: NodeID, at id: NodeID, _ ask: UInt64, _ message: PeerMessage) {
-        let node = self.node(id)
-        guard node.isUp else { return }
+    func requestArrived(
+        from asker: NodeID,
+        at node: SimulatedNode,
+        _ ask: UInt64,
+        _ message: PeerMessage,
+        sentAt: Event.SentAt
+    ) {
+        // Nothing comes twice on a TCP connection: a duplicate shows what the product does about executing things twice,
+        // but one of a request that was refused would be executed for the first time after its refusal.
+        guard !node.refused.contains(ask) else { return }
         self.traced(ask)
         let request = RequestCore.PeerRequestID(link: asker.rawValue, correlation: ask)
         guard case .control(let control) = message else {
-            self.perform(
-                node.request.handle(.peerAsked(request, message), now: node.moment(at: self.queue.now)),
-                at: node
-            )
+            let timing = MessageTiming(age: self.queue.now - sentAt.time, budget: sentAt.budget)
+            let now = node.moment(at: self.queue.now)
+            self.perform(node.request.handle(.peerAsked(request, message, timing), now: now), at: node)
             return
         }
         if let answer = self.answerOfSource(control, at: node) {
@@ -218,5 +299,31 @@ extension SimulatedCluster {
         }
         self.perform(node.request.handle(.peerLost(to), now: node.moment(at: self.queue.now)), at: node)
         self.perform(node.control.handle(.peerLost(to), now: self.queue.now), at: node)
+    }
+}
+
+extension PeerMessage {
+    fileprivate var isStoring: Bool {
+        switch self {
+        case .put, .hint: true
+        default: false
+        }
+    }
+
+    /// The mistake of a replica that sends what it has just minted instead of its whole record (SAFETY rule 1).
+    fileprivate var withoutSiblings: PeerMessage {
+        guard case .put(let partition, let key, let record, let sync) = self, let winner = record.winner,
+            let lone = Record(vector: record.vector, siblings: [winner])
+        else { return self }
+        return .put(partition, key, lone, sync: sync)
+    }
+}
+
+extension Layout {
+    /// The mistake of a coordinator that does not know of newcomers (SAFETY rule 11).
+    fileprivate var withoutDualWrites: Layout {
+        var layout = self
+        layout.moves.removeAll { $0.phase == .dualWrite }
+        return layout
     }
 }

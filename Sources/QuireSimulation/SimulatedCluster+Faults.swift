@@ -1,22 +1,33 @@
 import QuireCore
 
-/// Faults, their healing, and what must hold after it.
+/// Faults, one function per kind.
 extension SimulatedCluster {
-    // MARK: Faults
-
-    func crashSome() {
-        guard !self.isHealed, let gap = self.configuration.faults.crashGap else { return }
-        let isEverybody = self.random.chance(0.15)
-        for id in self.order where isEverybody || self.random.chance(1 / Double(self.order.count)) {
-            self.crash(id)
+    func befall(_ fault: Fault) {
+        guard !self.isHealed, let gap = self.configuration.faults.gaps[fault] else { return }
+        self.queue.schedule(.fault(fault), after: self.random.around(gap))
+        let victim = self.node(self.random.one(of: self.order))
+        switch fault {
+        case .crash: self.crash(victim.id)
+        case .powerLoss: self.order.forEach { self.crash($0) }
+        case .partialPartition: self.cutOff(victim.id, chance: 0.5, isOneWay: false)
+        case .oneWayPartition: self.cutOff(victim.id, chance: 0.7, isOneWay: true)
+        case .isolation: self.cutOff(victim.id, chance: 1, isOneWay: false)
+        case .split: self.splitInTwo()
+        case .swizzle: self.swizzle()
+        case .pause: self.pause(victim)
+        case .clockJump: self.jumpClock(of: victim)
+        case .slowDisk, .fullDisk: self.troubleDisk(of: victim, isFull: fault == .fullDisk)
+        case .corruption: self.corrupt(victim)
+        case .lostDisk: self.loseDisk(of: victim)
         }
-        self.queue.schedule(.crash, after: self.random.around(gap))
     }
 
-    /// The most telling moment for a loss of power is just after an acknowledgement.
+    // MARK: Crashes
+
     func crashAfterAcknowledgement() {
-        guard !self.isHealed, self.configuration.faults.crashGap != nil, self.random.chance(0.01) else { return }
-        self.order.forEach { self.crash($0) }
+        let chance = self.configuration.faults.powerLossAfterAcknowledgement
+        guard !self.isHealed, self.random.chance(chance) else { return }
+        self.queue.schedule(.powerLost, after: .zero)
     }
 
     func crash(_ id: NodeID) {
@@ -29,114 +40,151 @@ extension SimulatedCluster {
         for peer in self.order where peer != id {
             _ = self.network.disconnect(from: id, to: peer)
             guard let generation = self.network.generation(from: peer, to: id) else { continue }
-            let delay = Duration.milliseconds(Int.random(in: 1...60, using: &self.random))
-            self.queue.schedule(.linkSilent(from: peer, to: id, generation: generation), after: delay)
+            self.queue.schedule(
+                .linkSilent(from: peer, to: id, generation: generation),
+                after: self.random.milliseconds(1...60)
+            )
         }
-        self.queue.schedule(.restart(id), after: .milliseconds(Int.random(in: 20...900, using: &self.random)))
+        self.queue.schedule(.restart(id), after: self.random.milliseconds(20...900))
     }
 
-    /// Isolates one node, cuts one pair, or cuts one direction of it.
-    func partitionSome() {
-        guard !self.isHealed, let gap = self.configuration.faults.partitionGap else { return }
-        let victim = self.order[Int.random(in: self.order.indices, using: &self.random)]
-        let isIsolated = self.random.chance(0.5)
-        let isOneWay = self.random.chance(0.3)
-        for peer in self.order where peer != victim && (isIsolated || self.random.chance(0.5)) {
-            self.network.cut(from: victim, to: peer)
-            if !isOneWay {
-                self.network.cut(from: peer, to: victim)
+    // MARK: Partitions
+
+    private func cutOff(_ victim: NodeID, chance: Double, isOneWay: Bool) {
+        let isOutward = self.random.chance(0.5)
+        for peer in self.order where peer != victim && (chance == 1 || self.random.chance(chance)) {
+            if !isOneWay || isOutward { self.network.cut(from: victim, to: peer) }
+            if !isOneWay || !isOutward { self.network.cut(from: peer, to: victim) }
+        }
+        self.queue.schedule(.networkHealed, after: self.random.milliseconds(50...1500))
+    }
+
+    private func splitInTwo() {
+        let sides = self.order.map { _ in self.random.chance(0.5) }
+        for (from, side) in zip(self.order, sides) {
+            for (to, other) in zip(self.order, sides) where side != other {
+                self.network.cut(from: from, to: to)
             }
         }
-        self.queue.schedule(.networkHealed, after: .milliseconds(Int.random(in: 50...1000, using: &self.random)))
-        self.queue.schedule(.partition, after: self.random.around(gap))
+        self.queue.schedule(.networkHealed, after: self.random.milliseconds(50...1500))
     }
 
-    // MARK: Healing
-
-    func heal() {
-        self.isHealed = true
-        self.network.heal()
-        self.network.faults = .none
-        for id in self.order where !self.node(id).isUp {
-            self.start(id)
-        }
-        // Messages that were on their way into a cut are lost for good: their links are made anew.
+    private func swizzle() {
+        var pairs: [SimulatedNetwork.Pair] = []
         for from in self.order {
-            for to in self.order where from != to {
-                self.breakLink(from: from, to: to)
+            for to in self.order where from != to && self.random.chance(0.4) {
+                pairs.append(SimulatedNetwork.Pair(from: from, to: to))
             }
+        }
+        for pair in pairs.shuffled(using: &self.random) {
+            self.queue.schedule(.clog(pair), after: self.random.milliseconds(0...400))
+            self.queue.schedule(.unclog(pair), after: self.random.milliseconds(401...2500))
         }
     }
 
-    /// The newest layout that any node has adopted.
-    var newestLayout: Layout? {
-        self.order.compactMap { self.node($0).control.layout }.max { $0.version < $1.version }
-    }
-
-    /// What is still in motion, for people.
-    var unrest: String {
-        let versions = self.order.map { "\(self.node($0).control.layout?.version.rawValue ?? 0)" }
-        let moves = self.newestLayout?.moves.count ?? 0
-        let clients = self.workload.waitingCount
-        return "versions \(versions), \(moves) moves, \(clients) clients wait, \(self.membership.stateDescription)"
-    }
-
-    var isSettled: Bool {
-        guard let layout = self.newestLayout, layout.moves.isEmpty, self.workload.waitingCount == 0 else {
-            return false
-        }
-        guard self.membership.isFinished(layout) else { return false }
-        return layout.members.allSatisfy { member in
-            let node = self.node(member.id)
-            let peers = node.wantedPeers
-            return node.control.layout?.version == layout.version
-                && peers.allSatisfy { self.network.generation(from: node.id, to: $0) != nil }
+    func unclog(_ pair: SimulatedNetwork.Pair) {
+        self.network.unclog(pair)
+        for event in self.held.removeValue(forKey: pair) ?? [] {
+            self.queue.schedule(event, after: self.network.delay(using: &self.random))
         }
     }
 
-    /// Covers every replica by every other one of its row: what anti-entropy does sooner or later.
-    func equalise() {
-        guard let layout = self.newestLayout, self.checker.violations.isEmpty else { return }
-        for partition in layout.partitionCount.partitions {
-            let row = layout.readRow(of: partition)
-            for holder in self.order {
-                let hints = self.node(holder).storage.entries(of: .hints(partition))
-                row.forEach { self.node($0).storage.install(hints, in: partition) }
-            }
-            for id in row {
-                let cover = ReplicaCover(partition: partition, peers: row.filter { $0 != id })
-                self.begin(
-                    MoveTask(partition: partition, purpose: .equalise, machine: .cover(cover)),
-                    at: self.node(id)
-                )
-            }
-        }
-        let deadline = self.queue.now + self.configuration.healTimeout
-        while self.order.contains(where: { !self.node($0).tasks.isEmpty }), self.queue.now < deadline {
-            self.step()
+    // MARK: Time
+
+    /// Half of the links to the node are given up by its peers meanwhile, and half of its own when it goes on.
+    private func pause(_ node: SimulatedNode) {
+        guard node.isRunning else { return }
+        let length = self.random.milliseconds(200...4500)
+        node.isPaused = true
+        self.queue.schedule(.resume(node.id, life: node.life), after: length)
+        for peer in self.order where peer != node.id && self.random.chance(0.5) {
+            guard let generation = self.network.generation(from: peer, to: node.id) else { continue }
+            self.queue.schedule(
+                .linkSilent(from: peer, to: node.id, generation: generation),
+                after: self.random.milliseconds(150...1200)
+            )
         }
     }
 
-    func checkFinalRecords() {
-        guard let layout = self.newestLayout, self.checker.violations.isEmpty else { return }
-        for partition in layout.partitionCount.partitions {
-            let row = layout.readRow(of: partition).map { self.node($0) }
-            guard let first = row.first else { continue }
-            let records = first.storage.live[.replica(partition)] ?? [:]
-            for node in row.dropFirst() where node.storage.live[.replica(partition)] ?? [:] != records {
-                self.checker.violated("replicas of partition \(partition) at \(first.id) and \(node.id) stay different")
-            }
-            for entry in first.storage.entries(of: .replica(partition)) {
-                self.traced(entry.key.hash.rawValue)
-                self.traced(entry.record.vector.entries.reduce(0) { $0 &+ $1.actor.rawValue &* $1.counter })
-            }
+    func resume(_ node: SimulatedNode) {
+        node.isPaused = false
+        let backlog = node.backlog
+        node.backlog = []
+        for peer in self.order where peer != node.id && self.random.chance(0.5) {
+            guard let generation = self.network.generation(from: node.id, to: peer) else { continue }
+            self.queue.schedule(
+                .linkSilent(from: node.id, to: peer, generation: generation),
+                after: self.random.milliseconds(0...40)
+            )
         }
-        for key in self.workload.keys {
-            let partition = layout.partitionCount.partition(of: key)
-            for id in layout.readRow(of: partition) {
-                let record = self.node(id).storage.live[.replica(partition)]?[key] ?? Record()
-                self.checker.finallyHeld(record, of: key, by: id)
+        for event in backlog {
+            self.handle(event)
+        }
+    }
+
+    private func jumpClock(of node: SimulatedNode) {
+        let most = self.random.chance(0.2) ? 3_600_000 : 700
+        node.clock.offsetMilliseconds = Int.random(in: -most...most, using: &self.random)
+    }
+
+    // MARK: Disks
+
+    private func troubleDisk(of node: SimulatedNode, isFull: Bool) {
+        if isFull {
+            node.storage.isFull = true
+        } else {
+            node.isDiskSlow = true
+        }
+        self.queue.schedule(.diskMended(node.id), after: self.random.milliseconds(300...2500))
+    }
+
+    func mendDisk(of node: SimulatedNode) {
+        node.storage.isFull = false
+        node.isDiskSlow = false
+    }
+
+    private func corrupt(_ node: SimulatedNode) {
+        guard node.isUp else { return }
+        let partition = self.random.one(of: Array(self.partitionCount.partitions))
+        guard self.newestLayout?.holders(of: partition).contains(node.id) ?? false,
+            !node.storage.quarantined.contains(partition), self.mayLose([partition])
+        else { return }
+        self.losses[partition, default: 0] += 1
+        self.traced(UInt64(partition.rawValue))
+        node.storage.damaged(partition)
+    }
+
+    private func loseDisk(of node: SimulatedNode) {
+        let partitions = self.partitionsHeld(by: node)
+        guard node.isUp, !partitions.isEmpty, node.storage.quarantined.isEmpty, self.mayLose(partitions) else { return }
+        for partition in partitions {
+            self.losses[partition, default: 0] += 1
+        }
+        self.crash(node.id)
+        node.storage.lost(partitions.filter { self.newestLayout?.holders(of: $0).contains(node.id) ?? false })
+    }
+
+    /// What a node does by itself about replicas that it had to set aside: it fetches them from their fellows.
+    func refetchSome(at node: SimulatedNode) {
+        guard !node.storage.quarantined.isEmpty, let layout = node.control.layout else { return }
+        for partition in node.storage.quarantined.sorted() {
+            let holders = layout.holders(of: partition)
+            guard holders.contains(node.id) else {
+                node.storage.refetched(partition)
+                continue
             }
+            let isRunning = node.tasks.values.contains { task in
+                if case .refetch = task.purpose { return task.partition == partition }
+                return false
+            }
+            guard !isRunning else { continue }
+            var peers = holders.filter { $0 != node.id && !self.node($0).storage.quarantined.contains(partition) }
+            if self.configuration.mutation == .refetchesFromOneFellow {
+                peers = Array(peers.prefix(1))
+            }
+            let cover = ReplicaCover(partition: partition, peers: peers)
+            let task = NodeTask(partition: partition, purpose: .refetch(layout.version), machine: .cover(cover))
+            self.begin(task, at: node)
         }
     }
 }

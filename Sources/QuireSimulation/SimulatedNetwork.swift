@@ -15,7 +15,9 @@ struct SimulatedNetwork {
     enum Fate {
         /// Delivered after each of these delays.
         case delivered([Duration])
-        /// The link breaks after this long a silence.
+        /// Kept back until its way is free again.
+        case held
+        /// The link breaks when somebody has noticed the silence.
         case lost(noticedAfter: Duration)
     }
 
@@ -24,6 +26,7 @@ struct SimulatedNetwork {
     private var links: [Pair: UInt64] = [:]
     private var generation: UInt64 = 0
     private var cut: Set<Pair> = []
+    private var clogged: Set<Pair> = []
 
     init(faults: FaultMix) {
         self.faults = faults
@@ -34,7 +37,7 @@ struct SimulatedNetwork {
     }
 
     func isCut(from: NodeID, to: NodeID) -> Bool {
-        self.cut.contains(Pair(from: from, to: to))
+        !self.cut.isEmpty && self.cut.contains(Pair(from: from, to: to))
     }
 
     mutating func connect(from: NodeID, to: NodeID) {
@@ -56,10 +59,19 @@ struct SimulatedNetwork {
         self.cut = []
     }
 
+    mutating func clog(_ pair: Pair) {
+        self.clogged.insert(pair)
+    }
+
+    mutating func unclog(_ pair: Pair) {
+        self.clogged.remove(pair)
+    }
+
     func fate(from: NodeID, to: NodeID, using random: inout SeededGenerator) -> Fate {
         if self.isCut(from: from, to: to) || random.chance(self.faults.loss) {
-            return .lost(noticedAfter: .milliseconds(Int.random(in: 20...800, using: &random)))
+            return .lost(noticedAfter: random.milliseconds(20...800))
         }
+        if !self.clogged.isEmpty, self.clogged.contains(Pair(from: from, to: to)) { return .held }
         var delays = [self.delay(using: &random)]
         if random.chance(self.faults.duplication) {
             delays.append(self.delay(using: &random))
@@ -67,7 +79,8 @@ struct SimulatedNetwork {
         return .delivered(delays)
     }
 
-    private func delay(using random: inout SeededGenerator) -> Duration {
+    func delay(using random: inout SeededGenerator) -> Duration {
+        if random.chance(self.faults.lateness) { return random.milliseconds(800...6000) }
         let most = random.chance(self.faults.slowness) ? 300_000 : 1500
         return .microseconds(Int.random(in: 100...most, using: &random))
     }

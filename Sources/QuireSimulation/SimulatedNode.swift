@@ -15,59 +15,82 @@ final class SimulatedNode {
     }
 
     let member: Member
-    /// What the node's wall clock is ahead of true time; may be negative.
-    let skewMilliseconds: Int
+    var clock: SimulatedClock
     /// Counts starts and crashes: what was meant for an earlier life is dropped.
     private(set) var life: UInt64 = 0
     private(set) var isUp = false
     var request: RequestCore
     var control: ControlCore
     var storage: SimulatedStorage
+    /// The layout by which the data path lives: the control core's, once that was stored.
+    var layout: Layout?
     /// The acceptor's state as it is on disk.
     var stored = LayoutAcceptor.State()
     var asks: [UInt64: Ask] = [:]
-    var tasks: [UInt64: MoveTask] = [:]
+    /// Requests of peers that were refused in this life.
+    var refused: Set<UInt64> = []
+    var tasks: [UInt64: NodeTask] = [:]
+    var schedule: BackgroundSchedule
     var seals: [UInt64: SimulatedImage] = [:]
     /// When the disk will have taken the last state of the acceptor: they are written one after the other.
     var stateSavedAt = Duration.zero
+    var isSyncing = false
+    var isDiskSlow = false
+    /// What happens to the node while it does not run.
+    var isPaused = false
+    var backlog: [SimulatedCluster.Event] = []
     /// Layouts come from here.
     private let catalogue: LayoutCatalogue
 
-    init(
-        member: Member,
-        skewMilliseconds: Int,
-        catalogue: LayoutCatalogue,
-        mutation: Mutation?,
-        random: inout SeededGenerator
-    ) {
+    init(member: Member, clock: SimulatedClock, storage: SimulatedStorage, catalogue: LayoutCatalogue) {
         self.member = member
-        self.skewMilliseconds = skewMilliseconds
+        self.clock = clock
         self.catalogue = catalogue
-        self.storage = SimulatedStorage(seed: random.next(), mutation: mutation)
+        self.storage = storage
         self.request = RequestCore(configuration: .init(node: member.id, seed: 0))
-        self.control = Self.makeControl(member, seed: 0, catalogue)
+        self.control = Self.makeControl(member, seed: 0, incarnation: 0, catalogue)
+        self.schedule = BackgroundSchedule(node: member.id, configuration: Self.background)
     }
 
+    /// Cycles of the product, shortened so that a run of some seconds has several.
+    private static let background = BackgroundSchedule.Configuration(
+        repairCycle: .seconds(3),
+        retry: .milliseconds(300),
+        hintPause: .milliseconds(300),
+        hintPauseMax: .seconds(2)
+    )
+
     var id: NodeID { self.member.id }
+    var isRunning: Bool { self.isUp && !self.isPaused }
 
-    var isSyncing = false
-
-    private static func makeControl(_ member: Member, seed: UInt64, _ catalogue: LayoutCatalogue) -> ControlCore {
-        ControlCore(
-            configuration: .init(
-                member: member,
-                seed: seed,
-                encode: { catalogue.encode($0) },
-                decode: { catalogue.decode($0) }
-            )
+    private static func makeControl(
+        _ member: Member,
+        seed: UInt64,
+        incarnation: UInt64,
+        _ catalogue: LayoutCatalogue
+    ) -> ControlCore {
+        var configuration = ControlCore.Configuration(
+            member: member,
+            seed: seed,
+            encode: { catalogue.encode($0) },
+            decode: { catalogue.decode($0) }
         )
+        configuration.incarnation = Int(incarnation)
+        return ControlCore(configuration: configuration)
     }
 
     func started(using random: inout SeededGenerator) {
         self.life += 1
         self.isUp = true
+        self.layout = nil
+        self.schedule = BackgroundSchedule(node: self.id, configuration: Self.background)
         self.request = RequestCore(configuration: .init(node: self.id, seed: random.next()))
-        self.control = Self.makeControl(self.member, seed: random.next(), self.catalogue)
+        self.control = Self.makeControl(
+            self.member,
+            seed: random.next(),
+            incarnation: self.life,
+            self.catalogue
+        )
     }
 
     /// Only what is on disk is left.
@@ -76,40 +99,64 @@ final class SimulatedNode {
         self.isUp = false
         self.storage.crashed()
         self.asks = [:]
+        self.refused = []
         self.tasks = [:]
         self.seals = [:]
         self.isSyncing = false
         self.stateSavedAt = .zero
+        self.isPaused = false
+        self.backlog = []
     }
 
     func moment(at now: Duration) -> Moment {
-        let wall = 1_700_000_000_000 + Int(now.microseconds / 1000) + self.skewMilliseconds
-        return Moment(elapsed: now, wallMilliseconds: UInt64(wall))
+        Moment(elapsed: now, wallMilliseconds: self.clock.wallMilliseconds(at: now))
     }
 
     /// Whom this node keeps links to: the members, and those who are staged to join.
     var wantedPeers: [NodeID] {
         guard let layout = self.control.layout else { return [] }
-        let staged = layout.staged.compactMap { change -> NodeID? in
-            if case .join(let member) = change { return member.id }
-            return nil
+        var wanted = layout.members.map(\.id)
+        for case .join(let member) in layout.staged where !wanted.contains(member.id) {
+            wanted.append(member.id)
         }
-        return Set(layout.members.map(\.id) + staged).subtracting([self.id]).sorted()
+        return wanted.filter { $0 != self.id }
     }
 }
 
-/// A filling or covering that a node is busy with.
-struct MoveTask {
-    enum Purpose {
+/// A wall clock that is wrong, runs wrong, and is set wrong.
+struct SimulatedClock {
+    /// What it is ahead of true time; may be negative.
+    var offsetMilliseconds: Int
+    /// By which part it is too fast; may be negative.
+    let drift: Double
+
+    func wallMilliseconds(at now: Duration) -> UInt64 {
+        let elapsed = Double(now.microseconds) / 1000 * (1 + self.drift)
+        return UInt64(1_700_000_000_000 + Int(elapsed) + self.offsetMilliseconds)
+    }
+}
+
+/// Something that a node is busy with in the background.
+struct NodeTask {
+    enum Purpose: Equatable {
         case fill
         case takeOver
-        /// After the run, to bring all replicas of a row to the same records.
-        case equalise
+        /// A replica that was damaged or lost is brought back, as it should be under this version.
+        case refetch(LayoutVersion)
+        case repair(BackgroundSchedule.Pair)
+        case deliverHints
+
+        var isRefetch: Bool {
+            if case .refetch = self { return true }
+            return false
+        }
     }
 
     enum Machine {
         case transfer(PartitionTransfer)
         case cover(ReplicaCover)
+        case exchange(MerkleExchange)
+        case hints(HintDelivery)
     }
 
     enum Answer {

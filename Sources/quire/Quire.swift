@@ -17,7 +17,7 @@ struct Quire: AsyncParsableCommand {
             """,
         subcommands: [
             NodeCommand.self, ClusterCommand.self, KVCommand.self, SnapshotCommand.self, RestoreCommand.self,
-            BenchCommand.self, DemoCommand.self,
+            BenchCommand.self, SimulateCommand.self, DemoCommand.self,
         ]
     )
 

@@ -27,4 +27,20 @@ import Testing
         let ports = ["--proxy-port", "7000", "--peer-port", "7000"]
         #expect(throws: (any Error).self) { try NodeStart.parse(Self.needed + ports) }
     }
+
+    @Test func takesSeveralSeeds() throws {
+        let seeds = ["--seed", "127.0.0.1:7381", "--seed", "[::1]:7381"]
+        #expect(try NodeStart.parse(Self.needed + seeds).seeds == ["127.0.0.1:7381", "[::1]:7381"])
+    }
+
+    @Test(arguments: ["here", "here:0", ":7381", "::1:7381", "here:70000"])
+    func refusesASeedThatIsNoAddress(_ seed: String) throws {
+        let error = #expect(throws: (any Error).self) { try NodeStart.parse(Self.needed + ["--seed", seed]) }
+        #expect(NodeStart.message(for: try #require(error)).contains("HOST:PORT"))
+    }
+
+    @Test func refusesNamesThatGossipWouldCut() throws {
+        let name = String(repeating: "n", count: 256)
+        #expect(throws: (any Error).self) { try NodeStart.parse(Self.needed + ["--name", name]) }
+    }
 }

@@ -97,9 +97,11 @@ final class StorageFixture {
     }
 
     func read(_ key: Key) async -> Record? {
-        guard case .record(let record) = await self.run(.read(.replica(self.partition(of: key)), key)) else {
-            return nil
-        }
+        await self.read(key, in: .replica(self.partition(of: key)))
+    }
+
+    func read(_ key: Key, in store: StoreID) async -> Record? {
+        guard case .record(let record) = await self.run(.read(store, key)) else { return nil }
         return record
     }
 
@@ -108,8 +110,18 @@ final class StorageFixture {
     }
 
     func mint(_ key: Key, _ value: String?, request: UInt64, timestamp: UInt64? = nil) -> StorageCommand {
+        self.mint(key, value, request: request, timestamp: timestamp, in: .replica(self.partition(of: key)))
+    }
+
+    func mint(
+        _ key: Key,
+        _ value: String?,
+        request: UInt64,
+        timestamp: UInt64? = nil,
+        in store: StoreID
+    ) -> StorageCommand {
         .mint(
-            .replica(self.partition(of: key)),
+            store,
             MintRequest(
                 key: key,
                 value: value.map { Array($0.utf8) },
@@ -132,11 +144,15 @@ final class StorageFixture {
 
     /// Every record of a partition, by scanning with small pages.
     func scan(_ partition: Int, pageRecords: Int = 7) async -> [KeyedRecord] {
+        await self.scan(.replica(PartitionID(partition)), pageRecords: pageRecords)
+    }
+
+    func scan(_ store: StoreID, pageRecords: Int = 7) async -> [KeyedRecord] {
         var records: [KeyedRecord] = []
         var position: ScanPosition?
         while true {
             let limit = PageLimit(records: pageRecords)
-            let outcome = await self.run(.scan(.replica(PartitionID(partition)), after: position, limit: limit))
+            let outcome = await self.run(.scan(store, after: position, limit: limit))
             guard case .page(let page, let isLast) = outcome else { return records }
             records += page
             position = page.last.map { ScanPosition(key: $0.key) }
@@ -145,8 +161,21 @@ final class StorageFixture {
     }
 
     func leaves(_ partition: Int) async -> MerkleLeaves? {
-        guard case .leaves(let leaves) = await self.run(.leaves(.replica(PartitionID(partition)))) else { return nil }
+        await self.leaves(of: .replica(PartitionID(partition)))
+    }
+
+    func leaves(of store: StoreID) async -> MerkleLeaves? {
+        guard case .leaves(let leaves) = await self.run(.leaves(store)) else { return nil }
         return leaves
+    }
+
+    func drop(_ key: Key, _ record: Record, in store: StoreID) async -> StorageOutcome? {
+        await self.run(.dropBatch(store, [KeyedRecord(key: key, record: record)]))
+    }
+
+    /// Names in a directory of the data directory.
+    func names(in directory: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: self.directory + "/" + directory).sorted()
     }
 
     static func leaves(of records: [KeyedRecord]) -> MerkleLeaves {
@@ -205,10 +234,16 @@ final class CollectingSink: StorageSink, @unchecked Sendable {
     }
 
     static func run(_ commands: [StorageCommand], on engine: StorageEngine) async -> [[StorageOutcome]] {
-        let sink = CollectingSink(count: commands.count)
+        let requests = commands.enumerated().map { StorageRequest(token: UInt64($0.offset), command: $0.element) }
+        return await self.run(requests, on: engine)
+    }
+
+    /// - Parameter requests: Their tokens count from 0.
+    static func run(_ requests: [StorageRequest], on engine: StorageEngine) async -> [[StorageOutcome]] {
+        let sink = CollectingSink(count: requests.count)
         return await withCheckedContinuation { continuation in
             sink.lock.withLock { sink.continuation = continuation }
-            engine.submit(commands.enumerated().map { (UInt64($0.offset), $0.element) }, sink: sink)
+            engine.submit(requests, sink: sink)
         }
     }
 

@@ -29,8 +29,8 @@ extension Manifest {
         guard self.promise.level == .quorum else { return }
         let missing = Set(self.partitions.flatMap(\.missing))
         try self.require(
-            missing.count < self.quorums.writeQuorum,
-            "fewer than W = \(self.quorums.writeQuorum) missing members for the promise quorum, found \(missing.count)"
+            missing.count < self.quorums.writeQuorumMin,
+            "fewer than W = \(self.quorums.writeQuorumMin) missing members for the promise quorum, found \(missing.count)"
         )
     }
 
@@ -50,6 +50,10 @@ extension Manifest {
         for quorum in [quorums.readQuorum, quorums.writeQuorum] {
             try self.require((1...quorums.replicaCount).contains(quorum), "R and W in 1...N, found \(quorum)")
         }
+        try self.require(
+            (1...quorums.writeQuorum).contains(quorums.writeQuorumMin),
+            "the smallest W in 1...W, found \(quorums.writeQuorumMin)"
+        )
         try self.require(Self.isAscending(self.members.map(\.id)), "members ascending by id")
         try self.require((0...Self.countMax).contains(self.layout.sizeBytes), "a layout of sensible size")
         let texts = [self.quireVersion] + self.promise.reasons + self.annotations.flatMap { [$0.key, $0.value] }

@@ -16,7 +16,8 @@ extension ControlCore {
         case gossip
         case decided
         case barrier(LayoutVersion)
-        case receipts
+        /// - Parameter isPastBarrier: Whether everyone had finished what was older when it was asked.
+        case receipts(isPastBarrier: Bool)
     }
 
     mutating func ask(_ node: NodeID, _ message: ControlMessage, for asked: Asked, into effects: inout [Effect]) {
@@ -51,10 +52,15 @@ extension ControlCore {
             self.learn(layout, then: [.answerPeer(request, .adopted(version))], into: &effects)
         case .gossip(let version):
             effects.append(.answerPeer(request, self.answerToGossip(version)))
+        case .gossipDigests(let version, let digests):
+            effects.append(.answerPeer(request, self.answer(to: digests, version)))
+        case .gossipEntries(let entries):
+            self.told(entries, into: &effects)
+            effects.append(.answerPeer(request, .nothingNewer(self.acceptor.state.decidedVersion)))
         case .drain(let version):
             self.drainAsked(request, version, into: &effects)
         case .collectReceipts:
-            effects.append(.answerPeer(request, .receipts(self.moves.ownReceipts)))
+            self.receiptsAsked(request, into: &effects)
         default:
             // No question of the control path; answered all the same, so that nobody waits for it.
             effects.append(.answerPeer(request, .nothingNewer(self.acceptor.state.decidedVersion)))
@@ -81,6 +87,7 @@ extension ControlCore {
         _ message: PeerMessage,
         into effects: inout [Effect]
     ) {
+        self.peerWatch.heard(node, at: self.now)
         guard let asked = self.asked.removeValue(forKey: correlation), case .control(let answer) = message else {
             return
         }
@@ -92,10 +99,14 @@ extension ControlCore {
             self.learn(bytes, into: &effects)
         case (.gossip, .nothingNewer(let version)):
             self.sendDecided(to: node, ifOlder: version, into: &effects)
+        case (.gossip, .gossipDifference(let version, let entries, let wanted)):
+            self.told(entries, into: &effects)
+            self.answerDifference(of: node, version, wanted: wanted, into: &effects)
         case (.barrier(let version), .drained(let confirmed)) where confirmed >= version:
             self.barrierConfirmed(by: node, version)
-        case (.receipts, .receipts(let receipts)):
+        case (.receipts(let isPastBarrier), .receipts(let receipts, let hintsHeld)):
             self.moves.collected(receipts)
+            if isPastBarrier { self.moves.hintsCounted(hintsHeld, at: node) }
         default:
             return
         }

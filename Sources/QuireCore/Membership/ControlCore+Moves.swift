@@ -9,8 +9,41 @@ extension ControlCore {
 
     mutating func collectReceipts(into effects: inout [Effect]) {
         guard let layout = self.layout, !layout.moves.isEmpty, self.isLayoutCoordinator else { return }
+        let isPastBarrier = self.moves.isPastBarrier(layout)
         for member in layout.members where member.id != self.node {
-            self.ask(member.id, .collectReceipts, for: .receipts, into: &effects)
+            self.ask(member.id, .collectReceipts, for: .receipts(isPastBarrier: isPastBarrier), into: &effects)
+        }
+        if isPastBarrier, self.isLeaving, !self.isCountingOwnHints {
+            self.isCountingOwnHints = true
+            effects.append(.countHints)
+        }
+    }
+
+    // MARK: Leaving
+
+    /// A member that leaves delivers its hints first: the last step of the change waits for that (SAFETY rule 8).
+    private var isLeaving: Bool {
+        guard let layout = self.layout else { return false }
+        return layout.leavingMembers.contains { $0.id == self.node }
+    }
+
+    mutating func receiptsAsked(_ request: RequestCore.PeerRequestID, into effects: inout [Effect]) {
+        guard self.isLeaving else {
+            effects.append(.answerPeer(request, .receipts(self.moves.ownReceipts, hintsHeld: 0)))
+            return
+        }
+        self.receiptWaiters.append(request)
+        effects.append(.countHints)
+    }
+
+    mutating func hintsCounted(_ count: Int, into effects: inout [Effect]) {
+        for request in self.receiptWaiters {
+            effects.append(.answerPeer(request, .receipts(self.moves.ownReceipts, hintsHeld: count)))
+        }
+        self.receiptWaiters = []
+        if self.isCountingOwnHints {
+            self.isCountingOwnHints = false
+            self.moves.hintsCounted(count, at: self.node)
         }
     }
 
@@ -31,6 +64,9 @@ extension ControlCore {
             self.moves.failures[move.partition].map({ $0.retryAt <= self.now }) ?? true
         else { return }
         switch move.phase {
+        case .dualWrite where move.from.contains(self.node):
+            self.moves.began(move.partition)
+            effects.append(.takeOver(move.partition, from: move.leavers))
         case .dualWrite:
             self.moves.began(move.partition)
             effects.append(.fill(move.partition, from: Self.sources(of: move)))
@@ -40,6 +76,12 @@ extension ControlCore {
         case .readNew:
             return
         }
+    }
+
+    /// Covering the leavers is the same work in both phases; what it is a receipt for depends on when it was done.
+    func phased(_ receipt: PartitionReceipt) -> PartitionReceipt {
+        guard let move = self.layout?.move(of: receipt.partition), move.from.contains(self.node) else { return receipt }
+        return PartitionReceipt(partition: receipt.partition, phase: move.phase, receipt: receipt.receipt)
     }
 
     /// All old replicas, beginning with another one for each partition, so that the load of copying spreads.

@@ -6,6 +6,12 @@ package struct ControlCore: Sendable {
     package struct Configuration: Sendable {
         package var member: Member
         package var seed: UInt64
+        /// Greater than in any earlier start of this node.
+        package var incarnation = 1
+        /// Where other nodes may be found when their own addresses are not known.
+        package var seeds: [Endpoint] = []
+        /// What the node knew of the others when it stopped.
+        package var remembered: [GossipEntry] = []
         /// The layout as bytes, deterministic, and back; `nil` for bytes that are not a valid layout.
         package var encode: @Sendable (Layout) -> [UInt8]
         package var decode: @Sendable ([UInt8]) -> Layout?
@@ -46,6 +52,16 @@ package struct ControlCore: Sendable {
         /// A transfer, or the covering of former owners, has ended well.
         case covered(PartitionReceipt)
         case coverFailed(PartitionID, reason: String)
+        /// This node answers at the address of a seed, and has proven to be who it is.
+        case seedIdentified(Endpoint, Member, clusterID: String?)
+        /// Nobody does.
+        case seedSilent(Endpoint)
+        /// One does who is this node itself, of another cluster, or without its key.
+        case seedRefused(Endpoint)
+        /// What this node wants to be known of it.
+        case figuresMeasured(GossipFigures)
+        /// How many keys this node holds as a stand-in.
+        case hintsCounted(Int)
         case timePassed
     }
 
@@ -62,9 +78,17 @@ package struct ControlCore: Sendable {
         case fill(PartitionID, from: [NodeID])
         /// Take over what its former owners may still hold alone, then report `.covered`.
         case takeOver(PartitionID, from: [NodeID])
+        /// Count the keys that this node holds as a stand-in, then report `.hintsCounted`.
+        case countHints
         /// Move files of all other partitions to `retired/`.
         case keepOnly([PartitionID])
         case answerOperator(OperatorRequestID, OperatorResult)
+        /// Keep links to exactly these nodes; comes whenever they or their addresses change.
+        case link([PeerTarget])
+        /// Ask who is there, then report `.seedIdentified`, `.seedSilent` or `.seedRefused`.
+        case identify(Endpoint)
+        /// Give these to the next start as `remembered`; no harm is done if they are lost.
+        case remember([GossipEntry])
     }
 
     package struct OperatorRequestID: Hashable, Sendable {
@@ -118,20 +142,32 @@ package struct ControlCore: Sendable {
     var retryAt = Duration.zero
     var asked: [UInt64: Asked] = [:]
 
-    // Gossip and barriers.
+    // Gossip.
+    var gossipState: GossipState
+    var seedBook: SeedBook
+    var peerWatch = PeerWatch()
     var gossipAt = Duration.zero
+    var gossipRound = 0
+    var targets: [PeerTarget] = []
+
+    // Barriers.
     var drainWaiters: [(version: LayoutVersion, request: RequestCore.PeerRequestID)] = []
     var drainedVersion = LayoutVersion.none
     var barrier = Barrier()
 
     // Moves.
     var moves = MoveProgress()
+    /// Who waits for our receipts and the number of our hints.
+    var receiptWaiters: [RequestCore.PeerRequestID] = []
+    var isCountingOwnHints = false
     /// Steps of several partitions are decided together: not more often than this.
     var stepAt = Duration.zero
 
     package init(configuration: Configuration) {
         self.configuration = configuration
         self.generator = SeededGenerator(seed: configuration.seed)
+        self.gossipState = GossipState(member: configuration.member, incarnation: configuration.incarnation)
+        self.seedBook = SeedBook(configuration.seeds.filter { $0 != configuration.member.peer })
         self.acceptor = LayoutAcceptor(state: LayoutAcceptor.State(), isStranger: true)
     }
 
@@ -151,9 +187,11 @@ package struct ControlCore: Sendable {
             self.asked[correlation] = nil
         case .peerConnected(let node):
             self.connected.insert(node)
+            self.peerWatch.connected(node, at: now)
             self.gossip(with: node, into: &effects)
         case .peerLost(let node):
             self.connected.remove(node)
+            self.peerWatch.lost(node, at: now)
         case .stored(let token):
             self.stateStored(token, into: &effects)
         case .drained(let version):
@@ -161,9 +199,19 @@ package struct ControlCore: Sendable {
         case .operatorAsked(let id, let request):
             self.operatorAsked(id, request, into: &effects)
         case .covered(let receipt):
-            self.moves.covered(receipt)
+            self.moves.covered(self.phased(receipt))
+        case .hintsCounted(let count):
+            self.hintsCounted(count, into: &effects)
         case .coverFailed(let partition, let reason):
             self.moves.failed(partition, reason: reason, retryAt: now + .seconds(1))
+        case .seedIdentified(let endpoint, let member, let clusterID):
+            self.seedIdentified(endpoint, member, clusterID, into: &effects)
+        case .seedSilent(let endpoint):
+            self.seedAnswered(endpoint, .silence, into: &effects)
+        case .seedRefused(let endpoint):
+            self.seedAnswered(endpoint, .refusal, into: &effects)
+        case .figuresMeasured(let figures):
+            self.gossipState.figuresMeasured(figures)
         case .timePassed:
             self.timePassed(into: &effects)
         }
@@ -175,11 +223,14 @@ package struct ControlCore: Sendable {
         let layout = state.decided.flatMap { self.configuration.decode($0.layout) }
         precondition(state.decided == nil || layout != nil, "the stored layout does not decode")
         let isMember = layout?.member(self.node) != nil
+        self.peerWatch.started(at: self.now)
         self.acceptor = LayoutAcceptor(state: state, isStranger: !isMember)
         // Ballots of an earlier life are not used again.
         self.round = state.promised.round + 1
         // What a stranger has stored is a void invitation, or the layout in which it had left.
         if let layout, isMember {
+            self.gossipState.expect(Set(layout.members.map(\.id)))
+            _ = self.gossipState.told(self.configuration.remembered)
             self.install(layout, into: &effects)
         }
     }
@@ -187,10 +238,9 @@ package struct ControlCore: Sendable {
     private mutating func timePassed(into effects: inout [Effect]) {
         if self.now >= self.gossipAt {
             self.gossipAt = self.now + self.configuration.gossipInterval
-            if let node = self.connected.sorted().randomElement(using: &self.generator) {
-                self.gossip(with: node, into: &effects)
-            }
+            self.gossipWithSomeone(into: &effects)
         }
+        self.askSeeds(into: &effects)
         self.expireWishes(into: &effects)
         if self.now >= self.retryAt {
             self.retryAt = self.now + self.configuration.retryInterval
@@ -255,6 +305,8 @@ package struct ControlCore: Sendable {
         self.layout = layout
         self.barrier = Barrier(version: layout.version)
         self.moves.adopted(layout)
+        self.gossipState.layoutAdopted(layout.version)
+        self.aimLinks(into: &effects)
         effects.append(.adopt(layout))
         effects.append(.drain(layout.version))
         let isHeld = { (partition: PartitionID) in layout.holders(of: partition).contains(self.node) }

@@ -46,6 +46,12 @@ extension Layout {
         return self.members.filter { staying.contains($0.id) }
     }
 
+    package var leavingMembers: [Member] {
+        guard !self.moves.isEmpty else { return [] }
+        let staying = self.stayingMembers.map(\.id)
+        return self.members.filter { !staying.contains($0.id) }
+    }
+
     /// Checks every invariant of a layout, cheaply enough for every node to do it before it accepts one.
     ///
     /// 1. Members ascend by id; names are unique; 1 ≤ W, R ≤ N ≤ 7.
@@ -204,9 +210,11 @@ extension PartitionMove {
     /// Whose receipts the phase waits for, or has.
     ///
     /// In `draining` it is every new owner, if there are former ones that may hold something they lack (SAFETY 10).
+    /// Where the row shrinks, reads will ask fewer replicas than before: those that stay must cover the leavers before
+    /// reads turn to them, or a write that only leavers have would be missed (R = N, W = 1).
     package var receiptsDue: [NodeID] {
         switch self.phase {
-        case .dualWrite, .readNew: self.newcomers
+        case .dualWrite, .readNew: self.to.count < self.from.count ? self.to : self.newcomers
         case .draining: self.leavers.isEmpty ? [] : self.to
         }
     }

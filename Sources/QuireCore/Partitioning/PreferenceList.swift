@@ -19,12 +19,14 @@ enum Rendezvous {
 package enum PreferenceList {
     /// The replicas that answer reads, then every other member as a stand-in for one that is unreachable (§4.6).
     ///
+    /// Members that are leaving stand in for nobody: they would have to deliver it before they go (SAFETY rule 8).
     /// Stand-ins come in rendezvous order, those first whose zone no one before them has, so that the holder of a
     /// hint and the replica it stands in for seldom fail together.
     package static func fallback(for partition: PartitionID, in layout: Layout) -> [NodeID] {
         var list = layout.readRow(of: partition)
         var zones = Set(list.compactMap { layout.member($0)?.zone })
-        var others = layout.members.filter { !list.contains($0.id) }
+        let leaving = layout.leavingMembers.map(\.id)
+        var others = layout.members.filter { !list.contains($0.id) && !leaving.contains($0.id) }
         others.sort {
             Rendezvous.weight(of: $0.id, for: partition.rawValue)
                 > Rendezvous.weight(of: $1.id, for: partition.rawValue)

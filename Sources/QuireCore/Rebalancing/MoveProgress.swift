@@ -18,6 +18,9 @@ struct MoveProgress: Sendable {
     private(set) var failures: [PartitionID: Failure] = [:]
     private var own: [PartitionID: PartitionReceipt] = [:]
     private var collectedReceipts: [Key: PartitionMove.Receipt] = [:]
+    /// Keys that members still held as stand-ins, counted since the barrier of the present version was passed.
+    private var hintsHeld: [NodeID: Int] = [:]
+    private var barrierVersion = LayoutVersion.none
 
     /// Receipts that the layout may not know yet, ascending by partition.
     var ownReceipts: [PartitionReceipt] {
@@ -33,13 +36,21 @@ struct MoveProgress: Sendable {
         self.own = self.own.filter { phases[$0.key] == $0.value.phase }
         self.collectedReceipts = self.collectedReceipts.filter { phases[$0.key.partition] == $0.key.phase }
         self.failures = self.failures.filter { phases[$0.key] != nil }
+        self.hintsHeld = [:]
     }
 
     /// Everyone has adopted `layout` and finished what was older.
     mutating func barrierPassed(_ layout: Layout) {
+        self.barrierVersion = layout.version
         for move in layout.moves {
             self.passed[move.partition] = move.phase
         }
+    }
+
+    func isPastBarrier(_ layout: Layout) -> Bool { self.barrierVersion == layout.version }
+
+    mutating func hintsCounted(_ count: Int, at node: NodeID) {
+        self.hintsHeld[node] = count
     }
 
     mutating func began(_ partition: PartitionID) {
@@ -91,6 +102,10 @@ struct MoveProgress: Sendable {
             case .readNew: draining.append(move.partition)
             case .draining: finished.append(move.partition)
             }
+        }
+        // The last step drops the members that leave: what they hold for others must have been delivered.
+        if finished.count == layout.moves.count, !layout.leavingMembers.allSatisfy({ self.hintsHeld[$0.id] == 0 }) {
+            finished.removeLast()
         }
         guard !receipts.isEmpty || !readNew.isEmpty || !draining.isEmpty || !finished.isEmpty else { return nil }
         do throws(MoveRefusal) {

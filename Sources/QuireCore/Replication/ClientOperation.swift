@@ -108,6 +108,8 @@ package enum ClientFailure: Sendable, Hashable {
     case quorumLost(acknowledged: Int, required: Int, operation: Kind)
     /// The node is not part of a cluster yet.
     case notInitialised
+    /// The node is a member, but its storage is not open yet; retry in a moment, or elsewhere.
+    case starting
     /// Too much work is waiting; retry later.
     case overloaded
     /// No replica could store the write durably.

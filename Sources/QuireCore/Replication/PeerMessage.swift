@@ -30,6 +30,20 @@ package enum PeerMessage: Sendable, Hashable {
     /// Answered by `.page`.
     case leafEntries(PartitionID, leaf: Int, after: ScanPosition?, limit: PageLimit)
 
+    /// The sums of the children of these Merkle nodes, all of one level above the twigs; answered by `.sums`.
+    case readSums(PartitionID, [MerkleNode])
+    /// The digests of all records below these twigs, which ascend; answered by `.digests`.
+    case readDigests(PartitionID, [MerkleNode])
+    /// The records of these key hashes, which ascend; answered by `.page`, never cut within one hash.
+    case readRecords(PartitionID, [KeyHash], limit: PageLimit)
+
+    // Requests of hint delivery: refused by whoever is not a member of the partition's write rows.
+
+    /// Which of these do you lack? Answered by `.lacking` once all others are synced.
+    case offer(PartitionID, [KeyDigest])
+    /// Store these hints; answered by `.acknowledged` once synced.
+    case deliver(PartitionID, [KeyedRecord])
+
     // Requests of the control path, opaque to the data path.
 
     case control(ControlMessage)
@@ -43,7 +57,26 @@ package enum PeerMessage: Sendable, Hashable {
     case page([KeyedRecord], isLast: Bool)
     case counted(Int)
     case leaves(MerkleLeaves)
+    /// Of the children of the first nodes that were asked for, in order; at least one node's.
+    case sums([UInt128])
+    /// Ascending; everything below the first `covered` nodes that were asked for, at least one.
+    case digests([HashDigest], covered: Int)
+    /// Indexes into the offer, ascending.
+    case lacking([Int])
     case failed(String)
+}
+
+extension PeerMessage {
+    /// Whether its receiver stores something.
+    package var carriesData: Bool {
+        switch self {
+        case .put, .hint, .putBatch, .coordinate, .deliver: true
+        case .get, .getOutline, .getHint, .scan, .count, .readLeaves, .leafEntries, .readSums, .readDigests,
+            .readRecords, .offer, .control, .record, .outline, .acknowledged, .coordinated, .page, .counted, .leaves,
+            .sums, .digests, .lacking, .failed:
+            false
+        }
+    }
 }
 
 /// Requests and answers of membership, transfers and snapshots.
@@ -56,6 +89,14 @@ package enum ControlMessage: Sendable, Hashable {
     case gossip(LayoutVersion)
     case layout([UInt8])
     case nothingNewer(LayoutVersion)
+
+    // What nodes know of each other (Dynamo §4.8.1), see `GossipState`; with the sender's decided layout version.
+
+    /// Answered by `.gossipDifference`.
+    case gossipDigests(LayoutVersion, [GossipDigest])
+    case gossipDifference(LayoutVersion, entries: [GossipEntry], wanted: [NodeID])
+    /// What was wanted; answered by `.nothingNewer`.
+    case gossipEntries([GossipEntry])
 
     // The layout log (SAFETY rules 13-15): one single-decree Paxos per version.
 
@@ -74,7 +115,9 @@ package enum ControlMessage: Sendable, Hashable {
 
     /// Which partitions do you cover? Answered by `.receipts`.
     case collectReceipts
-    case receipts([PartitionReceipt])
+    ///
+    /// - Parameter hintsHeld: How many keys the answerer still holds as a stand-in, if it is leaving; else 0.
+    case receipts([PartitionReceipt], hintsHeld: Int)
 
     // Partition transfer: the target pulls.
 
@@ -95,9 +138,34 @@ package enum ControlMessage: Sendable, Hashable {
     /// Can you see this intent in this repository? Answered by `.repositoryChecked`.
     case checkRepository(String, intent: String)
     case repositoryChecked(failure: String?)
+    /// Deliver now what you hold as a stand-in; answered by `.hintsSettled`.
+    case settleHints
+    case hintsSettled(unserved: [HintGap])
     /// What a node knows of itself, as JSON for operators; answered by `.statistics`.
     case collectStatistics
+    /// The Merkle root of every replica that a node holds, as JSON for operators; answered by `.statistics`.
+    case collectRoots
     case statistics([UInt8])
+    /// Compare all your replicas with those of the others now; answered by `.repairStarted`.
+    case startRepair
+    case repairStarted(pairs: Int)
+
+    // Tombstones (SAFETY rule 9). Both are answered by `.tombstonesAnswered`.
+
+    case attestTombstones(TombstoneBatch)
+    case dropTombstones(TombstoneBatch)
+    case tombstonesAnswered(TombstoneAnswer)
+}
+
+/// A member of a partition's rows that could not be given what a stand-in holds for the partition.
+package struct HintGap: Sendable, Hashable {
+    package let partition: PartitionID
+    package let member: NodeID
+
+    package init(partition: PartitionID, member: NodeID) {
+        self.partition = partition
+        self.member = member
+    }
 }
 
 /// A receipt on its way to the layout.

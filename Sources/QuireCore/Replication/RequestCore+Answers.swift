@@ -107,8 +107,10 @@ extension RequestCore {
         now: Moment,
         into effects: inout [Effect]
     ) {
-        // Late work is dropped: nobody waits for its answer.
-        guard !timing.isLate else { return }
+        if let refusal = self.refusal(of: message, timing) {
+            effects.append(.answerPeer(request, .failed(refusal)))
+            return
+        }
         switch message {
         case .get(let partition, let key):
             self.store(.read(.replica(partition), key), for: .replica(request), into: &effects)
@@ -135,6 +137,8 @@ extension RequestCore {
         case .leafEntries(let partition, let leaf, let position, let limit):
             let command = StorageCommand.leafEntries(.replica(partition), leaf: leaf, after: position, limit: limit)
             self.store(command, for: .replica(request), into: &effects)
+        case .readSums, .readDigests, .readRecords, .offer, .deliver:
+            self.serveRepair(request, message, into: &effects)
         case .count(let partitions):
             self.countForPeer(request, partitions, now: now, into: &effects)
         case .coordinate(let put, let id, let timestamp, let asStandIn):
@@ -149,9 +153,19 @@ extension RequestCore {
                 now: now,
                 into: &effects
             )
-        case .control, .record, .outline, .acknowledged, .coordinated, .page, .counted, .leaves, .failed:
+        case .control, .record, .outline, .acknowledged, .coordinated, .page, .counted, .leaves, .sums,
+            .digests, .lacking, .failed:
             effects.append(.answerPeer(request, .failed("not a request of the data path")))
         }
+    }
+
+    /// Why a request comes too late. Data that was under way for too long may have been deleted since, and its
+    /// tombstone collected: it is never stored (SAFETY rule 9). Work that nobody waits for any more is not begun.
+    private func refusal(of message: PeerMessage, _ timing: MessageTiming) -> String? {
+        if message.carriesData, timing.age > self.configuration.messageLifetime {
+            return "was under way for \(timing.age), which is too long to be stored"
+        }
+        return timing.isLate ? "nobody waits for it any more" : nil
     }
 
     private mutating func coordinateForPeer(
@@ -186,6 +200,9 @@ extension RequestCore {
         case .merged(let latest): message = .acknowledged(latestTimestamp: latest, isSynced: false)
         case .page(let entries, let isLast): message = .page(entries, isLast: isLast)
         case .leaves(let leaves): message = .leaves(leaves)
+        case .sums(let sums): message = .sums(sums)
+        case .digests(let digests, let covered): message = .digests(digests, covered: covered)
+        case .lacking(let indexes): message = .lacking(indexes)
         case .failed(let failure): message = .failed("\(failure)")
         case .minted, .counts: message = .failed("unexpected outcome of storage")
         }

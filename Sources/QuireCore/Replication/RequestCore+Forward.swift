@@ -8,6 +8,7 @@ extension RequestCore {
         to candidates: [NodeID],
         layout: Layout,
         for asker: Asker,
+        budget: Duration?,
         now: Moment,
         reason: String? = nil,
         into effects: inout [Effect]
@@ -20,7 +21,7 @@ extension RequestCore {
             excludesItself: reason != nil
         )
         let bytes = write.request.key.bytes.count + (write.request.value?.count ?? 0)
-        let id = self.insert(.forward(forward), layout: layout, for: asker, bytes: bytes, now: now)
+        let id = self.insert(.forward(forward), layout: layout, for: asker, bytes: bytes, budget: budget, now: now)
         self.forwardToNext(id, reason: reason, now: now, into: &effects)
     }
 

@@ -5,6 +5,7 @@ extension RequestCore {
         use: GetUse,
         layout: Layout,
         for asker: Asker,
+        budget: Duration?,
         now: Moment,
         into effects: inout [Effect]
     ) {
@@ -18,7 +19,7 @@ extension RequestCore {
         let required = Layout.effective(readQuorum ?? layout.quorums.readQuorum, in: row)
         let machine = GetOperation(row: row, readQuorum: required)
         let get = Get(machine: machine, partition: partition, key: key, use: use)
-        let id = self.insert(.get(get), layout: layout, for: asker, now: now)
+        let id = self.insert(.get(get), layout: layout, for: asker, budget: budget, now: now)
         // One replica tells the record; the others tell outlines when records of this partition are large.
         let full = row.first { $0 == self.configuration.node } ?? row.first(where: self.isHealthy)
         let isLarge = self.recordBytes[partition, default: 0] > Self.outlineBytesMin
@@ -57,9 +58,8 @@ extension RequestCore {
 
     mutating func getFailed(at node: NodeID, _ id: UInt64, now: Moment, into effects: inout [Effect]) {
         guard case .get(let get)? = self.operations[id]?.body else { return }
-        let candidates = { self.standIns(for: get.partition) }
         var machine = get.machine
-        let step = machine.failed(node, candidates: candidates)
+        let step = machine.failed(node) { self.standIns(for: get.partition) }
         self.updateGet(id, now: now, into: &effects) { current in
             current = machine
             return step
@@ -141,7 +141,15 @@ extension RequestCore {
                 return
             }
             let wasLive = record.isLive(atMilliseconds: now.wallMilliseconds)
-            self.beginPut(request, wasLive: wasLive, layout: layout, for: operation.asker, now: now, into: &effects)
+            self.beginPut(
+                request,
+                wasLive: wasLive,
+                layout: layout,
+                for: operation.asker,
+                budget: operation.deadline - now.elapsed,
+                now: now,
+                into: &effects
+            )
         }
     }
 

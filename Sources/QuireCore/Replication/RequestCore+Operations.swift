@@ -112,14 +112,17 @@ extension RequestCore {
         case replicaCount(UInt64)
     }
 
+    /// - Parameter budget: What is left of the asker's patience, if the operation had to wait.
     mutating func begin(
         _ operation: ClientOperation,
         for asker: Asker,
+        budget: Duration? = nil,
         now: Moment,
         into effects: inout [Effect]
     ) {
         guard let layout = self.layout else {
-            self.answer(asker, with: .failed(.notInitialised), into: &effects)
+            let failure = self.configuration.isMember ? ClientFailure.starting : .notInitialised
+            self.answer(asker, with: .failed(failure), into: &effects)
             return
         }
         guard !self.isOverloaded else {
@@ -128,12 +131,37 @@ extension RequestCore {
         }
         switch operation {
         case .get(let key, let readQuorum):
-            self.beginGet(key, readQuorum, use: .answer, layout: layout, for: asker, now: now, into: &effects)
+            self.beginGet(
+                key,
+                readQuorum,
+                use: .answer,
+                layout: layout,
+                for: asker,
+                budget: budget,
+                now: now,
+                into: &effects
+            )
         case .put(let request) where request.value == nil:
-            let use = GetUse.delete(request)
-            self.beginGet(request.key, nil, use: use, layout: layout, for: asker, now: now, into: &effects)
+            self.beginGet(
+                request.key,
+                nil,
+                use: .delete(request),
+                layout: layout,
+                for: asker,
+                budget: budget,
+                now: now,
+                into: &effects
+            )
         case .put(let request):
-            self.beginPut(request, wasLive: true, layout: layout, for: asker, now: now, into: &effects)
+            self.beginPut(
+                request,
+                wasLive: true,
+                layout: layout,
+                for: asker,
+                budget: budget,
+                now: now,
+                into: &effects
+            )
         case .scan(let cursor, let limit):
             self.beginScan(cursor, limit: limit, layout: layout, for: asker, now: now, into: &effects)
         case .countKeys:

@@ -5,6 +5,7 @@ extension RequestCore {
         wasLive: Bool,
         layout: Layout,
         for asker: Asker,
+        budget: Duration?,
         now: Moment,
         into effects: inout [Effect]
     ) {
@@ -23,10 +24,18 @@ extension RequestCore {
             wasLive: wasLive
         )
         if self.coordinatesItself(partition, preferred: request.preferredReplica, layout) {
-            self.coordinate(write, layout: layout, for: asker, now: now, into: &effects)
+            self.coordinate(write, layout: layout, for: asker, budget: budget, now: now, into: &effects)
         } else {
             let candidates = self.otherCoordinators(of: partition, preferred: request.preferredReplica, layout)
-            self.forward(write, to: candidates, layout: layout, for: asker, now: now, into: &effects)
+            self.forward(
+                write,
+                to: candidates,
+                layout: layout,
+                for: asker,
+                budget: budget,
+                now: now,
+                into: &effects
+            )
         }
     }
 
@@ -277,6 +286,7 @@ extension RequestCore {
             to: self.otherCoordinators(of: put.write.partition, preferred: nil, layout),
             layout: layout,
             for: operation.asker,
+            budget: operation.deadline - now.elapsed,
             now: now,
             reason: "\(failure)",
             into: &effects

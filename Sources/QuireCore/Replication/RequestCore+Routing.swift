@@ -37,18 +37,21 @@ extension RequestCore {
 
     /// Who may coordinate when no healthy member does: this node if it is a member, healthy stand-ins, then members
     /// that are suspected only.
-    func lastCoordinators(of partition: PartitionID, _ layout: Layout) -> [NodeID] {
+    mutating func lastCoordinators(of partition: PartitionID, _ layout: Layout) -> [NodeID] {
         let row = layout.readRow(of: partition)
         let own = row.contains(self.configuration.node) ? [self.configuration.node] : []
         return own + self.standIns(for: partition) + row.filter { self.suspects.contains($0) && self.isReachable($0) }
     }
 
     /// Who may stand in for members of the partition's rows, best first: healthy before suspected.
-    func standIns(for partition: PartitionID) -> [NodeID] {
+    mutating func standIns(for partition: PartitionID) -> [NodeID] {
         guard let layout = self.layout else { return [] }
-        let rows = layout.writeRows(of: partition)
-        let list = PreferenceList.fallback(for: partition, in: layout)
-            .filter { node in self.isReachable(node) && !rows.contains { $0.contains(node) } }
+        if self.fallbacks[partition] == nil {
+            let rows = layout.writeRows(of: partition)
+            self.fallbacks[partition] = PreferenceList.fallback(for: partition, in: layout)
+                .filter { node in !rows.contains { $0.contains(node) } }
+        }
+        let list = (self.fallbacks[partition] ?? []).filter(self.isReachable)
         return list.filter { !self.suspects.contains($0) } + list.filter(self.suspects.contains)
     }
 }

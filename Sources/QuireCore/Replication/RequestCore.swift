@@ -17,8 +17,14 @@ package struct RequestCore: Sendable {
         package var patience: Duration
         /// Operations in flight beyond which new ones are refused.
         package var operationsMax: Int
+        /// Older messages that carry data are refused (SAFETY rule 9); the same on all members.
+        package var messageLifetime = Duration.seconds(10)
         /// Bytes of the values in flight beyond which new operations are refused.
         package var bytesInFlightMax: Int
+        /// How long a client's operation waits for links that are being made.
+        package var parkingTime = Duration.seconds(1)
+        /// Whether the node belongs to a cluster, so that its first layout is about to come.
+        package var isMember = false
         /// Makes request ids; different for every core in the world.
         package var seed: UInt64
 
@@ -95,14 +101,18 @@ package struct RequestCore: Sendable {
     /// Connected peers that keep requests waiting.
     var suspects: Set<NodeID> = []
     var bytesInFlight = 0
+    /// Nodes outside a partition's rows in the order in which they stand in; computed when first needed.
+    var fallbacks: [PartitionID: [NodeID]] = [:]
     /// How large records are, by partition: a moving average.
     var recordBytes: [PartitionID: Int] = [:]
     var operations: [UInt64: Operation] = [:]
+    var parked: [Parked] = []
     var deadlines = DeadlineQueue()
     var nextID: UInt64 = 1
     /// What an outstanding storage token or peer correlation is for.
     var storageWaits: [UInt64: Wait] = [:]
     var peerWaits: [UInt64: (node: NodeID, wait: Wait)] = [:]
+    private var lastEventAt = Duration.zero
     private var drains: [LayoutVersion] = []
 
     package init(configuration: Configuration) {
@@ -111,13 +121,13 @@ package struct RequestCore: Sendable {
     }
 
     /// Operations in flight, for back-pressure and for people.
-    package var operationCount: Int { self.operations.count }
+    package var operationCount: Int { self.operations.count + self.parked.count }
 
     /// Peers that this node cannot reach or waits for in vain.
     package func isSuspected(_ node: NodeID) -> Bool { !self.isReachable(node) || self.suspects.contains(node) }
 
     var isOverloaded: Bool {
-        self.operations.count >= self.configuration.operationsMax
+        self.operationCount >= self.configuration.operationsMax
             || self.bytesInFlight > self.configuration.bytesInFlightMax
     }
 
@@ -128,9 +138,10 @@ package struct RequestCore: Sendable {
     }
 
     package mutating func handle(_ event: Event, now: Moment, into effects: inout [Effect]) {
+        self.expireOverdue(now: now, into: &effects)
         switch event {
         case .clientAsked(let id, let operation):
-            self.begin(operation, for: .client(id), now: now, into: &effects)
+            self.clientAsked(id, operation, now: now, into: &effects)
         case .storageCompleted(let completion):
             self.storageCompleted(completion, now: now, into: &effects)
         case .peerAsked(let request, let message, let timing):
@@ -139,18 +150,46 @@ package struct RequestCore: Sendable {
             self.peerAnswered(node, correlation, message, now: now, into: &effects)
         case .peerConnected(let node):
             self.connected.insert(node)
+            self.unpark(now: now, into: &effects)
         case .peerLost(let node):
             self.peerLost(node, now: now, into: &effects)
         case .layoutAdopted(let layout):
             if layout.version > self.layout?.version ?? .none {
                 self.layout = layout
+                self.fallbacks = [:]
+                self.unpark(now: now, into: &effects)
             }
         case .drainAsked(let version):
             self.drains.append(version)
         case .timePassed:
             self.timePassed(now: now, into: &effects)
+            self.unpark(now: now, into: &effects)
         }
         self.reportDrains(into: &effects)
+    }
+
+    /// Ends operations whose time is over before anything can make them act once more.
+    ///
+    /// A core that was not called for half a message lifetime was stopped together with its process. Whatever its
+    /// operations had read may have been deleted everywhere meanwhile, and collected: they tell their askers that
+    /// they failed, and nothing of them is stored or sent (SAFETY rule 9). An operation thus acts no later than that
+    /// after its deadline.
+    private mutating func expireOverdue(now: Moment, into effects: inout [Effect]) {
+        let pause = now.elapsed - self.lastEventAt
+        self.lastEventAt = now.elapsed
+        let longest = self.configuration.operationTimeout + self.configuration.stragglerTimeout
+        guard pause > max(self.configuration.messageLifetime / 2, longest) else {
+            self.timePassed(now: now, into: &effects)
+            return
+        }
+        var late: [Effect] = []
+        self.timePassed(now: now, into: &late)
+        effects += late.filter { effect in
+            switch effect {
+            case .answerClient, .answerPeer, .drained: true
+            case .store, .askPeer: false
+            }
+        }
     }
 
     private mutating func reportDrains(into effects: inout [Effect]) {
@@ -174,6 +213,9 @@ package struct RequestCore: Sendable {
     private mutating func patienceEnded(_ id: UInt64, now: Moment, into effects: inout [Effect]) {
         switch self.operations[id]?.body {
         case .get: self.getPatienceEnded(id, now: now, into: &effects)
+        case .put(let put) where put.stored.isEmpty:
+            // Our own storage is slow: there is nothing yet that a stand-in could hold.
+            self.deadlines.insert(.patience(id), at: now.elapsed + self.configuration.patience)
         case .put(let put): self.putPatienceEnded(id, attempt: put.attempt, now: now, into: &effects)
         case .forward: self.forwardPatienceEnded(id, now: now, into: &effects)
         case .scan, .count, nil: return

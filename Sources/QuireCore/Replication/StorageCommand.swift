@@ -36,12 +36,22 @@ package enum StorageCommand: Sendable, Hashable {
     case leafEntries(StoreID, leaf: Int, after: ScanPosition?, limit: PageLimit)
     /// Counts records and live keys; answered by `.counts`.
     case count(StoreID)
+    /// Sums the records below each child of these Merkle nodes, all of one level above the twigs; answered by
+    /// `.sums`, for the first nodes at least (`MerkleReading`).
+    case sums(StoreID, [MerkleNode])
+    /// Digests each record below these twigs, which ascend; answered by `.digests`, for the first of them at least.
+    case digests(StoreID, [MerkleNode])
+    /// Reads the records of these key hashes, which ascend; answered by `.page`, never cut within one hash.
+    case records(StoreID, [KeyHash], limit: PageLimit)
+    /// Which of these records are not stored as they are? Answered by `.lacking` once all others are synced.
+    case lacking(StoreID, [KeyDigest])
 
     package var store: StoreID {
         switch self {
         case .read(let store, _), .mint(let store, _), .merge(let store, _, _, _), .mergeBatch(let store, _),
             .dropBatch(let store, _), .scan(let store, _, _), .leaves(let store), .leafEntries(let store, _, _, _),
-            .count(let store):
+            .count(let store), .sums(let store, _), .digests(let store, _), .records(let store, _, _),
+            .lacking(let store, _):
             store
         }
     }
@@ -130,6 +140,12 @@ package enum StorageOutcome: Sendable, Hashable {
     case page([KeyedRecord], isLast: Bool)
     case leaves(MerkleLeaves)
     case counts(PartitionCounts)
+    /// Of the children of the first nodes that were asked for, in order.
+    case sums([UInt128])
+    /// Ascending; everything below the first `covered` nodes that were asked for.
+    case digests([HashDigest], covered: Int)
+    /// Indexes into what was asked, ascending.
+    case lacking([Int])
     case failed(StorageFailure)
 }
 

@@ -29,6 +29,7 @@ final class ClientConnection: ChannelInboundHandler {
         self.channel = context.channel
         self.registration = self.loop.register { [weak self] result, operation in
             guard let self else { return }
+            self.session.facts = self.loop.facts
             self.perform(
                 self.session.completed(operation, result, nowMilliseconds: MachineClock.wallMilliseconds)
             )
@@ -38,6 +39,7 @@ final class ClientConnection: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = self.unwrapInboundIn(data)
+        self.session.facts = self.loop.facts
         self.perform(self.session.receive(bytes, nowMilliseconds: MachineClock.wallMilliseconds))
     }
 

@@ -56,18 +56,30 @@ final class RequestLoop: @unchecked Sendable {
     private var isSubmitScheduled = false
     private var drainWaiters: [(LayoutVersion, @Sendable () -> Void)] = []
     private var timer: RepeatedTask?
+    private var probe = ForegroundProbe()
+    private var routing = RoutingCounts()
+    /// What sessions may tell; the counts in it are renewed with every tick.
+    private(set) var facts = NodeFacts()
 
-    init(eventLoop: any EventLoop, node: NodeRuntime) {
+    /// - Parameter isMember: Whether the node belongs to a cluster since an earlier start.
+    init(eventLoop: any EventLoop, node: NodeRuntime, isMember: Bool) {
         self.eventLoop = eventLoop
         self.node = node
-        let seed = SystemRandomNumberGenerator.seed()
-        self.core = RequestCore(configuration: .init(node: node.member.id, seed: seed))
+        var configuration = RequestCore.Configuration(
+            node: node.member.id,
+            seed: SystemRandomNumberGenerator.seed(),
+            operationTimeout: node.rules.operationTimeout
+        )
+        configuration.messageLifetime = node.rules.messageLifetime
+        configuration.isMember = isMember
+        self.core = RequestCore(configuration: configuration)
     }
 
     /// - Precondition: on the event loop, once.
     func start() {
         self.eventLoop.preconditionInEventLoop()
         self.sink = Sink(eventLoop: self.eventLoop) { [weak self] completions in
+            self?.probe.completed(completions)
             for completion in completions {
                 self?.handle(.storageCompleted(completion))
             }
@@ -89,6 +101,8 @@ final class RequestLoop: @unchecked Sendable {
             [weak self] _ in
             self?.links.tick()
             self?.handle(.timePassed)
+            self?.reportForeground()
+            self?.renewFacts()
         }
     }
 
@@ -105,9 +119,15 @@ final class RequestLoop: @unchecked Sendable {
     func adopt(_ layout: Layout, storage: StorageEngine) {
         self.eventLoop.execute {
             self.storage = storage
-            self.links.keep(layout.members)
+            self.links.keep(self.node.memberTargets)
             self.handle(.layoutAdopted(layout))
+            self.renewFacts()
         }
+    }
+
+    /// Members have other addresses than before.
+    func aimLinks() {
+        self.eventLoop.execute { self.links.keep(self.node.memberTargets) }
     }
 
     /// Calls back when every operation begun before `version` is over.
@@ -116,6 +136,15 @@ final class RequestLoop: @unchecked Sendable {
             self.drainWaiters.append((version, done))
             self.handle(.drainAsked(version))
         }
+    }
+
+    /// Ends operations whose time is over, and hands to storage all that was accepted before: what is read from storage
+    /// after this shows it (`TombstoneWitness`).
+    func settle() async throws {
+        try await self.eventLoop.submit {
+            self.handle(.timePassed)
+            self.submit()
+        }.get()
     }
 
     // MARK: Clients
@@ -134,17 +163,44 @@ final class RequestLoop: @unchecked Sendable {
     }
 
     func ask(_ connection: UInt64, operation: UInt64, _ request: ClientOperation) {
-        self.handle(.clientAsked(.init(connection: connection, operation: operation), request))
+        let id = RequestCore.ClientOperationID(connection: connection, operation: operation)
+        self.probe.clientAsked(id, request)
+        self.count(request)
+        self.handle(.clientAsked(id, request))
+    }
+
+    // MARK: Figures
+
+    private func renewFacts() {
+        self.facts = self.node.facts(counting: self.routing, of: self)
+    }
+
+    private func count(_ request: ClientOperation) {
+        let key: Key
+        switch request {
+        case .get(let read, _): key = read
+        case .put(let put): key = put.key
+        case .scan, .countKeys: return
+        }
+        guard let table = self.facts.layout?.table else { return }
+        if table.isReplica(self.node.member.id, of: key) {
+            self.routing.atReplica += 1
+        } else {
+            self.routing.elsewhere += 1
+        }
     }
 
     // MARK: Peers
 
-    func asked(_ message: PeerMessage, _ reply: PeerReply) {
+    func asked(_ message: PeerMessage, _ timing: MessageTiming, _ reply: PeerReply) {
         self.eventLoop.preconditionInEventLoop()
+        if case .coordinate = message {
+            self.routing.putsTakenOver += 1
+        }
         let request = RequestCore.PeerRequestID(link: 0, correlation: self.nextID)
         self.nextID += 1
         self.peerReplies[request] = reply
-        self.handle(.peerAsked(request, message))
+        self.handle(.peerAsked(request, message, timing))
     }
 
     // MARK: Effects
@@ -153,24 +209,31 @@ final class RequestLoop: @unchecked Sendable {
         self.eventLoop.preconditionInEventLoop()
         var effects: [RequestCore.Effect] = []
         swap(&effects, &self.effects)
-        self.core.handle(event, now: .current, into: &effects)
+        let now = Moment.current
+        self.core.handle(event, now: now, into: &effects)
         for effect in effects {
-            self.perform(effect)
+            self.perform(effect, now: now)
         }
         effects.removeAll(keepingCapacity: true)
         swap(&effects, &self.effects)
     }
 
-    private func perform(_ effect: RequestCore.Effect) {
+    /// - Parameter now: What the core was told: messages are as old as the decision to send them.
+    private func perform(_ effect: RequestCore.Effect, now: Moment) {
         switch effect {
         case .answerClient(let id, let result):
+            self.probe.clientAnswered(id, result)
             self.answers.append((id, result))
             self.deliverAnswers()
         case .store(let token, let command):
+            self.node.activity.noteHint(command)
             self.commands.append((token, command))
             self.scheduleSubmit()
         case .askPeer(let node, let correlation, let message, let budget):
-            self.links.ask(node, correlation: correlation, message, budget: budget)
+            if case .coordinate = message {
+                self.routing.putsForwarded += 1
+            }
+            self.links.ask(node, correlation: correlation, message, sentAt: now.elapsed, budget: budget)
         case .answerPeer(let request, let message):
             self.peerReplies.removeValue(forKey: request)?.send(message)
         case .drained(let version):
@@ -195,6 +258,11 @@ final class RequestLoop: @unchecked Sendable {
         }
     }
 
+    private func reportForeground() {
+        guard let sample = self.probe.take() else { return }
+        self.node.admission.foregroundSampled(sample)
+    }
+
     private func scheduleSubmit() {
         guard !self.isSubmitScheduled else { return }
         self.isSubmitScheduled = true
@@ -206,7 +274,13 @@ final class RequestLoop: @unchecked Sendable {
         let commands = self.commands
         self.commands.removeAll(keepingCapacity: true)
         if let storage = self.storage {
-            storage.submit(commands, sink: self.sink)
+            if let first = commands.first { self.probe.submitted(first.token) }
+            // Whoever asked has given up by then.
+            let deadline = MachineClock.elapsed + self.node.rules.operationTimeout
+            storage.submit(
+                commands.map { StorageRequest(token: $0.token, command: $0.command, deadline: deadline) },
+                sink: self.sink
+            )
         } else {
             for command in commands {
                 self.handle(.storageCompleted(.init(token: command.token, outcome: .failed(.stopping))))

@@ -12,19 +12,24 @@ import QuireStorage
 final class ControlLoop: @unchecked Sendable {
     let eventLoop: any EventLoop
     let node: NodeRuntime
-    private let loops: [RequestLoop]
+    let loops: [RequestLoop]
     private let store: LayoutStore
-    private let storeThread: NIOThreadPool
-    private var core: ControlCore
+    let storeThread: NIOThreadPool
+    private(set) var core: ControlCore
     private(set) var links: PeerLinkSet!
     private var peerReplies: [RequestCore.PeerRequestID: PeerReply] = [:]
     private var operators: [ControlCore.OperatorRequestID: EventLoopPromise<ControlCore.OperatorResult>] = [:]
-    private var asks: [UInt64: (node: NodeID, promise: EventLoopPromise<PeerMessage>)] = [:]
+    private var asks: [UInt64: (node: NodeID, until: NIODeadline, promise: EventLoopPromise<PeerMessage>)] = [:]
     private var coreAsks: [UInt64: (node: NodeID, at: NIODeadline)] = [:]
     private var guests: [NodeID: Member] = [:]
     private var nextID: UInt64 = 1
     private var timer: RepeatedTask?
     private var layoutsToAdopt: [Layout] = []
+    private var targets: [PeerTarget] = []
+    var seedComplaints: [Endpoint: String] = [:]
+    var figuresTimer: RepeatedTask?
+    var measuring: Task<Void, Never>?
+    let addressBook: AddressBook
     private var isOpeningStorage = false
     private let services = NIOLockedValueBox<NodeServices?>(nil)
 
@@ -40,14 +45,18 @@ final class ControlLoop: @unchecked Sendable {
         self.loops = loops
         self.store = store
         self.storeThread = storeThread
-        self.core = ControlCore(
-            configuration: .init(
-                member: node.member,
-                seed: SystemRandomNumberGenerator.seed(),
-                encode: LayoutCoding.encode,
-                decode: LayoutCoding.decode
-            )
+        self.addressBook = AddressBook(directory: node.configuration.dataDirectory)
+        var configuration = ControlCore.Configuration(
+            member: node.member,
+            seed: SystemRandomNumberGenerator.seed(),
+            encode: LayoutCoding.encode,
+            decode: LayoutCoding.decode
         )
+        // Later than any earlier start by the clock; and if the clock went back, the others say so.
+        configuration.incarnation = Int(MachineClock.wallMilliseconds)
+        configuration.seeds = node.configuration.seeds
+        configuration.remembered = self.addressBook.load()
+        self.core = ControlCore(configuration: configuration)
     }
 
     /// What exists only while the node belongs to a cluster: its storage and the work on it.
@@ -75,16 +84,20 @@ final class ControlLoop: @unchecked Sendable {
             ) { [weak self] _ in
                 self?.tick()
             }
+            self.startMeasuring()
         }
     }
 
     /// Ends timers, links and background work, then the storage.
     func stop() async throws {
-        try await self.eventLoop.submit {
+        let measuring = try await self.eventLoop.submit {
             self.timer?.cancel()
+            self.figuresTimer?.cancel()
             self.links.stop()
+            return self.measuring
         }.get()
         try await self.currentServices?.stop()
+        await measuring?.value
         self.store.close()
     }
 
@@ -128,8 +141,12 @@ final class ControlLoop: @unchecked Sendable {
 
     /// Asks a peer for background work.
     ///
+    /// What is asked and what is answered carries data at most as old as `timeout` and a message's lifetime; whoever
+    /// works on a partition for longer says so to `PartitionActivity`, so that no tombstone is collected meanwhile.
+    ///
     /// - Throws: `NodeError.unreachable` when there is no link, it breaks, or no answer comes in time.
     func ask(_ node: NodeID, _ message: PeerMessage, timeout: TimeAmount = .seconds(30)) async throws -> PeerMessage {
+        let sentAt = MachineClock.elapsed
         let promise = self.eventLoop.makePromise(of: PeerMessage.self)
         self.eventLoop.execute {
             guard self.core.connected.contains(node) else {
@@ -138,8 +155,14 @@ final class ControlLoop: @unchecked Sendable {
             }
             let correlation = self.nextID << 1 | 1
             self.nextID += 1
-            self.asks[correlation] = (node, promise)
-            self.links.ask(node, correlation: correlation, message)
+            self.asks[correlation] = (node, .now() + timeout, promise)
+            self.links.ask(
+                node,
+                correlation: correlation,
+                message,
+                sentAt: sentAt,
+                budget: .nanoseconds(timeout.nanoseconds)
+            )
             self.eventLoop.scheduleTask(in: timeout) {
                 self.asks.removeValue(forKey: correlation)?.promise
                     .fail(NodeError(.unreachable, "node \(node) did not answer within \(timeout)"))
@@ -150,6 +173,11 @@ final class ControlLoop: @unchecked Sendable {
 
     func connectedNodes() async throws -> Set<NodeID> {
         try await self.eventLoop.submit { self.core.connected }.get()
+    }
+
+    /// See `RequestLoop.settle`; on every loop.
+    func settleRequests() async throws {
+        for loop in self.loops { try await loop.settle() }
     }
 
     func covered(_ receipt: PartitionReceipt) {
@@ -175,7 +203,13 @@ final class ControlLoop: @unchecked Sendable {
 
     private func answered(_ node: NodeID, _ correlation: UInt64, _ message: PeerMessage) {
         if correlation & 1 == 1 {
-            self.asks.removeValue(forKey: correlation)?.promise.succeed(message)
+            guard let ask = self.asks.removeValue(forKey: correlation) else { return }
+            // After a pause of the process, an answer may come before the timer that should have ended the wait.
+            if NIODeadline.now() <= ask.until {
+                ask.promise.succeed(message)
+            } else {
+                ask.promise.fail(NodeError(.unreachable, "node \(node) answered too late"))
+            }
         } else if self.coreAsks.removeValue(forKey: correlation) != nil {
             self.handle(.peerAnswered(node, correlation: correlation >> 1, message))
         }
@@ -193,7 +227,7 @@ final class ControlLoop: @unchecked Sendable {
         self.handle(.peerLost(node))
     }
 
-    private func handle(_ event: ControlCore.Event) {
+    func handle(_ event: ControlCore.Event) {
         self.eventLoop.preconditionInEventLoop()
         for effect in self.core.handle(event, now: MachineClock.elapsed) {
             self.perform(effect)
@@ -210,7 +244,7 @@ final class ControlLoop: @unchecked Sendable {
             self.peerReplies.removeValue(forKey: request)?.send(.control(message))
         case .askPeer(let node, let correlation, let message):
             self.coreAsks[correlation << 1] = (node, .now())
-            self.links.ask(node, correlation: correlation << 1, .control(message))
+            self.links.ask(node, correlation: correlation << 1, .control(message), sentAt: MachineClock.elapsed)
         case .adopt(let layout):
             self.adopt(layout)
         case .drain(let version):
@@ -219,10 +253,37 @@ final class ControlLoop: @unchecked Sendable {
             self.currentServices?.moves.fill(partition, from: sources)
         case .takeOver(let partition, let owners):
             self.currentServices?.moves.takeOver(partition, from: owners)
+        case .countHints:
+            self.countHints()
         case .keepOnly(let partitions):
             self.currentServices?.moves.keepOnly(Set(partitions))
         case .answerOperator(let id, let result):
             self.operators.removeValue(forKey: id)?.succeed(result)
+        case .link(let targets):
+            self.targets = targets
+            self.node.aim(at: targets)
+            self.keepLinks()
+            self.loops.forEach { $0.aimLinks() }
+        case .identify(let endpoint):
+            self.identify(endpoint)
+        case .remember(let entries):
+            self.remember(entries)
+        }
+    }
+
+    private func countHints() {
+        guard let services = self.currentServices else {
+            self.handle(.hintsCounted(0))
+            return
+        }
+        Task {
+            do {
+                let count = try await services.storage.engine.statistics().hints.records
+                self.eventLoop.execute { self.handle(.hintsCounted(count)) }
+            } catch {
+                // Unknown is not none: the question comes again.
+                self.node.logger.warning("hints cannot be counted", metadata: ["error": "\(error)"])
+            }
         }
     }
 
@@ -258,18 +319,11 @@ final class ControlLoop: @unchecked Sendable {
         self.loops.forEach { $0.adopt(layout, storage: services.storage.engine) }
     }
 
+    /// To whom the core wants them, and to guests.
     private func keepLinks() {
-        let members = self.node.layout?.members ?? []
-        let staged = (self.node.layout?.staged ?? []).compactMap { change -> Member? in
-            if case .join(let member) = change { return member }
-            return nil
-        }
-        var kept = members
-        for member in staged + self.guests.values.sorted(by: { $0.id < $1.id })
-        where !kept.contains(where: { $0.id == member.id }) {
-            kept.append(member)
-        }
-        self.links.keep(kept)
+        let guests = self.guests.values.filter { guest in !self.targets.contains { $0.id == guest.id } }
+        let others = guests.map { PeerTarget(id: $0.id, endpoints: [$0.peer]) }.sorted { $0.id < $1.id }
+        self.links.keep(self.targets + others)
     }
 
     /// The first layout says to which cluster the data belongs: only now can the storage be opened.

@@ -8,6 +8,8 @@ struct CoverDriver: Sendable {
 
     /// - Returns: `nil` when everything is covered, else why not.
     func cover(_ partition: PartitionID, from peers: [NodeID]) async -> String? {
+        self.control.node.activity.begin(partition)
+        defer { self.control.node.activity.end(partition) }
         var machine = ReplicaCover(partition: partition, peers: peers)
         var action = machine.start()
         while true {

@@ -135,6 +135,16 @@ final class ImageService: Sendable {
         repository path: String,
         intent: String
     ) async throws -> Manifest.Partition {
+        try await self.node.admission.slice(of: .snapshot) {
+            try await self.bringImage(of: partition, into: path, intent: intent)
+        }
+    }
+
+    private func bringImage(
+        of partition: PartitionID,
+        into path: String,
+        intent: String
+    ) async throws -> Manifest.Partition {
         let others = (self.node.layout?.holders(of: partition) ?? []).filter { $0 != self.node.member.id }
         var consulted: [NodeID: MerkleLeaves] = [:]
         var missing: [NodeID] = []

@@ -54,6 +54,11 @@ final class MoveDriver: Sendable {
     }
 
     private func runTransfer(of partition: PartitionID, from sources: [NodeID]) async {
+        self.node.activity.begin(partition)
+        defer {
+            self.node.activity.disturbed(partition)
+            self.node.activity.end(partition)
+        }
         var machine = PartitionTransfer(partition: partition, node: self.node.member.id, replicas: sources)
         let image = IncomingImage(path: self.storage.engine.incomingPath(named: "\(partition).db"))
         var action = machine.start()
@@ -77,15 +82,21 @@ final class MoveDriver: Sendable {
                 _ = try? await self.control.ask(source, .control(.unseal(partition, seal: seal)))
                 action = machine.unsealed()
             case .ask(let source, let message):
-                action = machine.answered(await self.ask(source, message))
+                action = machine.answered(await self.slice { await self.ask(source, message) })
             case .store(let command):
-                action = machine.answered(.storage(await self.storage.execute(command)))
+                action = machine.answered(await self.slice { .storage(await self.storage.execute(command)) })
             case .createImage, .appendBlock, .installImage:
-                action = machine.answered(await self.perform(action, on: image, of: partition))
+                action = machine.answered(await self.slice { await self.perform(action, on: image, of: partition) })
             }
         }
         image.discard()
         self.fail(partition, "the node is stopping")
+    }
+
+    private func slice(
+        _ body: () async -> PartitionTransfer.Answer
+    ) async -> PartitionTransfer.Answer {
+        await self.node.admission.slice(of: .transfer, body)
     }
 
     private func ask(_ source: NodeID, _ message: PeerMessage) async -> PartitionTransfer.Answer {
@@ -165,6 +176,7 @@ final class MoveDriver: Sendable {
         do {
             for held in try await self.storage.engine.statistics().partitions {
                 guard !self.state.withLockedValue({ $0.kept.contains(held.partition) }) else { continue }
+                self.node.activity.disturbed(held.partition)
                 if let path = try await self.storage.engine.retire(held.partition) {
                     self.node.logger.info(
                         "partition retired",

@@ -7,6 +7,9 @@ final class NodeServices: Sendable {
     let storage: StorageClient
     let moves: MoveDriver
     let images: ImageService
+    let witness: WitnessService
+    let tombstones: TombstoneDriver
+    let background: BackgroundDriver
     private let node: NodeRuntime
     private let control: ControlLoop
 
@@ -16,6 +19,11 @@ final class NodeServices: Sendable {
         self.storage = StorageClient(engine: engine)
         self.moves = MoveDriver(storage: self.storage, control: control, node: node)
         self.images = ImageService(storage: self.storage, control: control, node: node)
+        self.witness = WitnessService(storage: self.storage, control: control, node: node)
+        self.tombstones = TombstoneDriver(witness: self.witness, storage: self.storage, control: control, node: node)
+        self.tombstones.start()
+        self.background = BackgroundDriver(storage: self.storage, control: control, node: node)
+        self.background.start()
     }
 
     static func openStorage(for layout: Layout, node: NodeRuntime) throws -> StorageEngine {
@@ -34,7 +42,9 @@ final class NodeServices: Sendable {
     /// Whether a peer's request is about files and figures; all others are for the `ControlCore`.
     static func answers(_ message: ControlMessage) -> Bool {
         switch message {
-        case .seal, .readBlock, .unseal, .storeImage, .checkRepository, .collectStatistics: true
+        case .seal, .readBlock, .unseal, .storeImage, .checkRepository, .collectStatistics, .collectRoots,
+            .startRepair, .settleHints, .attestTombstones, .dropTombstones:
+            true
         default: false
         }
     }
@@ -53,13 +63,32 @@ final class NodeServices: Sendable {
                 let report = await NodeReport.collect(node: self.node, services: self)
                 reply.send(.control(.statistics(report.encoded())))
             }
+        case .collectRoots:
+            Task {
+                do {
+                    let roots = try await ReplicaRoots.collect(services: self)
+                    reply.send(.control(.statistics(roots.encoded())))
+                } catch {
+                    reply.send(.failed("\(error)"))
+                }
+            }
+        case .attestTombstones(let batch):
+            self.witness.answer(.attest, batch, reply)
+        case .dropTombstones(let batch):
+            self.witness.answer(.drop, batch, reply)
+        case .settleHints:
+            Task { reply.send(.control(.hintsSettled(unserved: await self.background.settleHints()))) }
+        case .startRepair:
+            reply.send(.control(.repairStarted(pairs: self.background.repairAsked())))
         default:
             preconditionFailure("a message for the ControlCore")
         }
     }
 
     func stop() async throws {
+        self.tombstones.stop()
         self.moves.stop()
+        await self.background.stop()
         try await self.storage.engine.stop()
     }
 }

@@ -27,8 +27,8 @@ struct ClusterService: Sendable {
             )
         }
         let reports = try await self.reports(layout)
-        let connected = try await self.control.connectedNodes()
-        return ClusterAPI.Status(
+        let view = try await MemberView(of: layout.members, at: self.control)
+        var status = ClusterAPI.Status(
             node: identity,
             clusterID: layout.clusterID,
             layoutVersion: layout.version.rawValue,
@@ -36,13 +36,12 @@ struct ClusterService: Sendable {
             replicas: layout.quorums.replicaCount,
             readQuorum: layout.quorums.readQuorum,
             writeQuorum: layout.quorums.writeQuorum,
-            members: layout.members.map { member in
-                let isUp = member.id == self.node.member.id || connected.contains(member.id)
-                return Self.status(of: member, isUp: isUp, layout, reports[member.id])
-            },
+            members: layout.members.map { Self.status(of: $0, view, layout, reports[$0.id]) },
             staged: Self.staged(layout),
             change: Self.change(layout)
         )
+        status.nowMilliseconds = Int(MachineClock.wallMilliseconds)
+        return status
     }
 
     func transfers() async throws -> TransferAPI.Report {
@@ -132,7 +131,8 @@ struct ClusterService: Sendable {
         let quorums = QuorumSettings(
             replicaCount: request.replicas,
             readQuorum: request.readQuorum,
-            writeQuorum: request.writeQuorum
+            writeQuorum: request.writeQuorum,
+            writeQuorumFloor: request.minWriteQuorum
         )
         guard let partitionCount = PartitionCount(request.partitions) else {
             throw ClusterAPI.Failure(
@@ -141,12 +141,14 @@ struct ClusterService: Sendable {
             )
         }
         guard (1...7).contains(quorums.replicaCount), (1...quorums.replicaCount).contains(quorums.readQuorum),
-            (1...quorums.replicaCount).contains(quorums.writeQuorum)
+            (1...quorums.replicaCount).contains(quorums.writeQuorum),
+            (1...quorums.writeQuorum).contains(quorums.writeQuorumMin)
         else {
             throw ClusterAPI.Failure(
                 code: "invalid_settings",
-                message: "N must be in 1...7, and R and W in 1...N; asked for N=\(request.replicas) "
-                    + "R=\(request.readQuorum) W=\(request.writeQuorum)"
+                message: "N must be in 1...7, R and W in 1...N, the smallest W in 1...W; asked for "
+                    + "N=\(request.replicas) R=\(request.readQuorum) W=\(request.writeQuorum), "
+                    + "smallest W=\(quorums.writeQuorumMin)"
             )
         }
         if let layout = self.node.layout {
@@ -227,7 +229,7 @@ struct ClusterService: Sendable {
     // MARK: Figures of the members
 
     /// What each member that answers says of itself.
-    private func reports(_ layout: Layout) async throws -> [NodeID: NodeReport] {
+    func reports(_ layout: Layout) async throws -> [NodeID: NodeReport] {
         let connected = try await self.control.connectedNodes()
         return await withTaskGroup(of: (NodeID, NodeReport?).self) { group in
             for member in layout.members {
@@ -269,18 +271,20 @@ struct ClusterService: Sendable {
 
     private static func status(
         of member: Member,
-        isUp: Bool,
+        _ view: MemberView,
         _ layout: Layout,
         _ report: NodeReport?
     ) -> ClusterAPI.MemberStatus {
+        let told = view.told(by: member.id)
+        let seen = view.seen(member.id)
         var status = ClusterAPI.MemberStatus(
             id: member.id.description,
             name: member.name,
             zone: member.zone,
-            peer: member.peer.description,
-            proxy: member.proxy.description,
-            http: member.http.description,
-            isUp: isUp,
+            peer: told?.peer ?? member.peer.description,
+            proxy: told?.proxy ?? member.proxy.description,
+            http: told?.http ?? member.http.description,
+            isUp: seen.map { $0.state == PeerView.State.reachable.rawValue } ?? true,
             tokens: layout.tokenCount(of: member.id),
             replicas: layout.replicaCount(of: member.id)
         )
@@ -289,6 +293,19 @@ struct ClusterService: Sendable {
         status.storedBytes = report?.storedBytes
         status.diskFreeBytes = report?.diskFreeBytes
         status.quarantinedPartitions = report?.quarantined
+        status.tombstones = report?.tombstones
+        status.tombstonesDropped = report?.collection?.dropped
+        status.tombstonesKept = report?.collection?.kept.map { kept in
+            ClusterAPI.KeptTombstones(
+                partition: kept.partition,
+                count: kept.count,
+                node: kept.node,
+                reason: kept.reason
+            )
+        }
+        status.work = report?.work
+        status.seen = seen
+        status.told = told
         return status
     }
 

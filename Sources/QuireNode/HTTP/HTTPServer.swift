@@ -19,6 +19,7 @@ struct HTTPServer: Sendable {
         router.get("/livez") { _, _ in "ok\n" }
         router.get("/readyz") { _, _ in self.readiness() }
         self.addClusterRoutes(to: router)
+        self.addBackgroundRoutes(to: router)
         self.addTaskRoutes(to: router)
         return router
     }
@@ -35,6 +36,7 @@ struct HTTPServer: Sendable {
         let cluster = self.cluster
         router.get("/v1/cluster") { _, _ in await Self.answer { try await cluster.status() } }
         router.get("/v1/cluster/plan") { _, _ in await Self.answer { try await cluster.plan() } }
+        router.get("/v1/cluster/roots") { _, _ in await Self.answer { try await cluster.roots() } }
         router.get("/v1/transfers") { _, _ in await Self.answer { try await cluster.transfers() } }
         router.get("/v1/cluster/layout") { _, _ in
             await Self.answer {
@@ -63,6 +65,12 @@ struct HTTPServer: Sendable {
             await Self.answer { try await cluster.commit(try await Self.decode(request)) }
         }
         router.delete("/v1/cluster/staged") { _, _ in await Self.answer { try await cluster.clear() } }
+    }
+
+    private func addBackgroundRoutes(to router: Router<BasicRequestContext>) {
+        let background = BackgroundService(cluster: self.cluster)
+        router.get("/v1/background") { _, _ in await Self.answer { try await background.report() } }
+        router.post("/v1/repair") { _, _ in await Self.answer { try await background.repair() } }
     }
 
     private func addTaskRoutes(to router: Router<BasicRequestContext>) {

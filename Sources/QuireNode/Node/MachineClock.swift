@@ -10,11 +10,3 @@ enum MachineClock {
     /// Milliseconds since 1970.
     static var wallMilliseconds: UInt64 { UInt64(Date.now.timeIntervalSince1970 * 1000) }
 }
-
-extension Duration {
-    /// Rounded down; 0 for a negative duration.
-    var wholeMilliseconds: UInt64 {
-        let (seconds, attoseconds) = self.components
-        return UInt64(max(0, seconds * 1000 + attoseconds / 1_000_000_000_000_000))
-    }
-}

@@ -1,4 +1,4 @@
-import QuireCore
+package import QuireCore
 
 /// What a node needs to know before it starts.
 package struct NodeConfiguration: Sendable {
@@ -18,6 +18,13 @@ package struct NodeConfiguration: Sendable {
     package var loopCount: Int
     package var shardCount: Int
     package var valueBytesMax: Int
+    /// Each replica is compared with each of its fellows once in this time.
+    package var repairCycle: Duration
+    /// Background work steps back when clients' p99 is above this.
+    package var latencyTarget: Duration
+    package var tombstones = TombstoneSettings()
+    /// Peer addresses at which other nodes of the cluster may be found (Dynamo §4.8.2).
+    package var seeds: [Endpoint]
 
     package init(
         dataDirectory: String,
@@ -30,7 +37,10 @@ package struct NodeConfiguration: Sendable {
         clusterKey: [UInt8],
         loopCount: Int = 1,
         shardCount: Int = 2,
-        valueBytesMax: Int = 1 << 20
+        valueBytesMax: Int = 1 << 20,
+        repairCycle: Duration = .seconds(600),
+        latencyTarget: Duration = .milliseconds(50),
+        seeds: [Endpoint] = []
     ) {
         self.dataDirectory = dataDirectory
         self.name = name
@@ -43,7 +53,21 @@ package struct NodeConfiguration: Sendable {
         self.loopCount = loopCount
         self.shardCount = shardCount
         self.valueBytesMax = valueBytesMax
+        self.repairCycle = repairCycle
+        self.latencyTarget = latencyTarget
+        self.seeds = seeds
     }
+}
+
+/// How deleted keys are forgotten, and how long files of partitions that moved away are kept.
+package struct TombstoneSettings: Sendable {
+    package var rules = TombstoneRules()
+    /// How long after one pass the next one begins.
+    package var interval = Duration.seconds(60)
+    /// How long after the end of its move a former owner keeps a partition's file in `retired/`.
+    package var retiredGrace = Duration.seconds(24 * 3600)
+
+    package init() {}
 }
 
 /// Why a node cannot start or go on. The message says what to do.

@@ -13,6 +13,11 @@ struct NodeReport: Codable, Sendable {
     var diskFreeBytes: Int
     var quarantined: [Int]
     var incoming: [TransferAPI.Incoming]
+    /// Records whose winner is a tombstone; `nil` from nodes that do not count them.
+    var tombstones: Int?
+    var collection: TombstoneReport?
+    /// Of nodes of this version or a later one.
+    var work: BackgroundAPI.Work?
 
     static func collect(node: NodeRuntime, services: NodeServices) async -> NodeReport {
         var report = NodeReport(
@@ -22,7 +27,8 @@ struct NodeReport: Codable, Sendable {
             partitionBytes: [:],
             diskFreeBytes: self.freeBytes(at: node.configuration.dataDirectory),
             quarantined: [],
-            incoming: services.moves.incoming
+            incoming: services.moves.incoming,
+            work: services.background.work
         )
         // A storage that is stopping has no figures; the rest is still worth telling.
         guard var statistics = try? await services.storage.engine.statistics() else { return report }
@@ -33,6 +39,10 @@ struct NodeReport: Codable, Sendable {
         }
         if !untouched.isEmpty, let counted = try? await services.storage.engine.statistics() {
             statistics = counted
+        }
+        report.collection = services.tombstones.report
+        report.tombstones = statistics.partitions.reduce(0) { sum, partition in
+            sum + (partition.tally.map { $0.records - $0.live } ?? 0)
         }
         for partition in statistics.partitions {
             report.records += partition.tally?.records ?? 0

@@ -3,16 +3,22 @@ import NIOConcurrencyHelpers
 import QuireCore
 import QuireWire
 
-/// What every part of a running node shares: who it is, and the layout it has adopted.
+/// What every part of a running node shares: who it is, the layout it has adopted, and where other nodes are.
 final class NodeRuntime: Sendable {
     private struct State {
         var layout: Layout?
+        var published: PublishedLayout?
+        /// Of each event loop; the sum is told to whoever asks.
+        var routing: [ObjectIdentifier: RoutingCounts] = [:]
+        var targets: [NodeID: PeerTarget] = [:]
     }
 
     let member: Member
     let clusterKey: [UInt8]
     let configuration: NodeConfiguration
     let logger: Logger
+    let activity = PartitionActivity(seed: SystemRandomNumberGenerator.seed())
+    let admission: AdmissionGate
     private let state = NIOLockedValueBox(State())
 
     init(member: Member, configuration: NodeConfiguration, logger: Logger) {
@@ -20,14 +26,46 @@ final class NodeRuntime: Sendable {
         self.clusterKey = configuration.clusterKey
         self.configuration = configuration
         self.logger = logger
+        self.admission = AdmissionGate(.init(target: configuration.latencyTarget))
     }
 
     /// The layout that this node has adopted; `nil` while it belongs to no cluster.
     var layout: Layout? { self.state.withLockedValue { $0.layout } }
+    var rules: TombstoneRules { self.configuration.tombstones.rules }
     var layoutVersion: LayoutVersion { self.layout?.version ?? .none }
 
     func adopt(_ layout: Layout) {
-        self.state.withLockedValue { $0.layout = layout }
+        let published = PublishedLayout(RoutingTable(layout, endpoint: { self.clientEndpoint(of: $0) }))
+        self.state.withLockedValue { state in
+            state.layout = layout
+            state.published = published
+        }
+    }
+
+    /// Where clients reach a member.
+    private func clientEndpoint(of member: Member) -> Endpoint { member.proxy }
+
+    /// Takes what one event loop has counted.
+    ///
+    /// - Returns: What sessions on that loop may tell: the layout, and the counts of all loops.
+    func facts(counting routing: RoutingCounts, of loop: RequestLoop) -> NodeFacts {
+        self.state.withLockedValue { state in
+            state.routing[ObjectIdentifier(loop)] = routing
+            let sum = state.routing.values.reduce(into: RoutingCounts()) { $0 += $1 }
+            return NodeFacts(layout: state.published, routing: sum)
+        }
+    }
+
+    /// Where to look for each member, this node left out: by gossip, else where it joined.
+    var memberTargets: [PeerTarget] {
+        let state = self.state.withLockedValue { $0 }
+        let others = (state.layout?.members ?? []).filter { $0.id != self.member.id }
+        return others.map { state.targets[$0.id] ?? PeerTarget(id: $0.id, endpoints: [$0.peer]) }
+    }
+
+    func aim(at targets: [PeerTarget]) {
+        let byNode = Dictionary(uniqueKeysWithValues: targets.map { ($0.id, $0) })
+        self.state.withLockedValue { $0.targets = byNode }
     }
 
     func handshake(role: PeerHandshake.Role) -> PeerHandshake {

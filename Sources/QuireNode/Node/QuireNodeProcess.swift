@@ -65,9 +65,11 @@ package struct QuireNodeProcess: Service {
         self.controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         self.storeThread = NIOThreadPool(numberOfThreads: 1)
         self.storeThread.start()
+        let known = state.decided.flatMap { LayoutCoding.decode($0.layout) }
+        let isMember = known?.member(directory.node) != nil
         var loops: [RequestLoop] = []
         for eventLoop in self.group.makeIterator() {
-            let loop = RequestLoop(eventLoop: eventLoop, node: node)
+            let loop = RequestLoop(eventLoop: eventLoop, node: node, isMember: isMember)
             try await eventLoop.submit { loop.start() }.get()
             loops.append(loop)
         }

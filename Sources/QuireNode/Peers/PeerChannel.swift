@@ -34,6 +34,7 @@ final class PeerChannel: ChannelInboundHandler {
     private var channel: (any Channel)?
     private var isFlushScheduled = false
     private(set) var lastReceived = NIODeadline.now()
+    private var clock = LinkClock(openedAt: .zero)
 
     init(handshake: PeerHandshake, callbacks: Callbacks) {
         self.handshake = handshake
@@ -47,6 +48,29 @@ final class PeerChannel: ChannelInboundHandler {
         self.isFlushScheduled = true
         let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
         channel.eventLoop.execute { bound.value.flush() }
+    }
+
+    /// How late a message is that has just come in.
+    func timing(of envelope: PeerEnvelope) -> MessageTiming {
+        let age = self.clock.age(ofMessageSentAt: envelope.sentAtMilliseconds, now: MachineClock.elapsed)
+        let budget = envelope.budgetMilliseconds
+        return MessageTiming(age: age, budget: budget == 0 ? nil : .milliseconds(Int64(clamping: budget)))
+    }
+
+    /// Answers a question that only serves to compare clocks.
+    func answerClock(_ question: PeerEnvelope, version: LayoutVersion) {
+        let now = MachineClock.elapsed
+        self.clock.clockAsked(at: question.sentAtMilliseconds, now: now)
+        self.clock.clockAnswered(now: now)
+        self.send(
+            PeerEnvelope(
+                correlation: LinkClock.correlation,
+                isReply: true,
+                version: version,
+                sentAtMilliseconds: now.stampMilliseconds,
+                message: .control(.nothingNewer(version))
+            )
+        )
     }
 
     func close() {
@@ -93,6 +117,8 @@ final class PeerChannel: ChannelInboundHandler {
                 case .send(let bytes):
                     self.write(bytes, context)
                 case .establish(let identity, let bytes):
+                    // Before the peer can know that it may send.
+                    self.clock = LinkClock(openedAt: MachineClock.elapsed)
                     self.write(bytes, context)
                     self.state = .established
                     self.callbacks.established(self, identity)

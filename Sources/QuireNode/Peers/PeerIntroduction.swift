@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 import QuireCore
 import QuireWire
 
@@ -20,8 +19,15 @@ struct PeerIntroduction: Sendable {
                 message: "'\(address)' is not HOST:PORT; give the peer address of the node (port 7381 by default)"
             )
         }
-        let (member, clusterID) = try await self.identity(of: endpoint)
-        if let clusterID, clusterID != layout?.clusterID {
+        let identity: PeerQuestion.Identity
+        do {
+            identity = try await PeerQuestion(node: self.node, eventLoop: self.control.eventLoop)
+                .identity(of: endpoint).get()
+        } catch let silence as PeerQuestion.Unanswered {
+            throw Self.failure(silence.refusal, endpoint)
+        }
+        let member = identity.member
+        if let clusterID = identity.clusterID, clusterID != layout?.clusterID {
             throw ClusterAPI.Failure(
                 code: "other_cluster",
                 message: "the node at \(address) has a data directory of cluster \(clusterID): start it on an empty one"
@@ -41,42 +47,6 @@ struct PeerIntroduction: Sendable {
             code: "unreachable",
             message: "node \(member.name) was seen at \(member.peer) but no link to it came up; see its log"
         )
-    }
-
-    private func identity(of endpoint: Endpoint) async throws -> (Member, clusterID: String?) {
-        let eventLoop = self.control.eventLoop
-        let promise = eventLoop.makePromise(of: PeerMessage.self)
-        let handshake = self.node.handshake(role: .initiator)
-        let version = self.node.layoutVersion
-        let refused = { @Sendable (refusal: PeerRefusal?) in Self.failure(refusal, endpoint) }
-        let connected = eventLoop.flatSubmit {
-            ClientBootstrap(group: eventLoop)
-                .connectTimeout(.seconds(3))
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        let callbacks = PeerChannel.Callbacks(
-                            established: { channel, _ in
-                                let question = PeerMessage.control(.identify)
-                                channel.send(.init(correlation: 1, isReply: false, version: version, message: question))
-                            },
-                            received: { channel, envelope in
-                                promise.succeed(envelope.message)
-                                channel.close()
-                            },
-                            closed: { _, refusal in promise.fail(refused(refusal)) }
-                        )
-                        let handler = PeerChannel(handshake: handshake, callbacks: callbacks)
-                        try channel.pipeline.syncOperations.addHandler(handler)
-                    }
-                }
-                .connect(host: endpoint.host, port: endpoint.port)
-        }
-        connected.whenFailure { _ in promise.fail(refused(nil)) }
-        eventLoop.scheduleTask(in: .seconds(5)) { promise.fail(refused(nil)) }
-        guard case .control(.identity(let member, let clusterID, _)) = try await promise.futureResult.get() else {
-            throw refused(nil)
-        }
-        return (member, clusterID)
     }
 
     private static func failure(_ refusal: PeerRefusal?, _ endpoint: Endpoint) -> ClusterAPI.Failure {

@@ -18,7 +18,13 @@ struct PeerReply: Sendable {
 
     func send(_ message: PeerMessage) {
         let version = self.node.layoutVersion
-        let envelope = PeerEnvelope(correlation: self.correlation, isReply: true, version: version, message: message)
+        let envelope = PeerEnvelope(
+            correlation: self.correlation,
+            isReply: true,
+            version: version,
+            sentAtMilliseconds: MachineClock.elapsed.stampMilliseconds,
+            message: message
+        )
         if self.eventLoop.inEventLoop {
             self.channel.value.send(envelope)
         } else {

@@ -34,11 +34,21 @@ struct PeerServer: Sendable {
                 established: { _, _ in },
                 received: { channel, envelope in
                     guard !envelope.isReply else { return }
+                    guard envelope.correlation != LinkClock.correlation else {
+                        channel.answerClock(envelope, version: node.layoutVersion)
+                        return
+                    }
+                    let timing = channel.timing(of: envelope)
+                    guard timing.age <= node.rules.messageLifetime || !envelope.message.carriesData else {
+                        // Refused, with all that is queued behind it: a new link measures ages anew (SAFETY rule 9).
+                        channel.close()
+                        return
+                    }
                     let reply = PeerReply(channel, on: eventLoop, correlation: envelope.correlation, node: node)
                     if case .control(let message) = envelope.message {
                         control.asked(message, reply)
                     } else if let loop {
-                        loop.asked(envelope.message, reply)
+                        loop.asked(envelope.message, timing, reply)
                     } else {
                         reply.send(.failed("this connection takes no data requests"))
                     }

@@ -58,6 +58,9 @@ struct RestoreTask: Sendable {
             status.imageBytes = totals.imageBytes
             status.storedBytes = totals.storedBytes
         }
+        // Whatever it brings must not meet keys whose tombstones are about to go.
+        self.node.activity.begin(nil)
+        defer { self.node.activity.end(nil) }
         do {
             try await self.merge(verified.value)
         } catch {

@@ -9,7 +9,8 @@ import QuireWire
 /// its replicas, then the manifest is published (DESIGN §9).
 ///
 /// Promise `quorum`: every write acknowledged before the snapshot began is contained, itself or a descendant.
-/// It holds when of each partition fewer than W replicas could not be consulted; else the snapshot says `fuzzy`.
+/// Stand-ins deliver what they hold first. It holds when of each partition fewer than W nodes that may have
+/// acknowledged a write of it could not be consulted; else the snapshot says `fuzzy` (SAFETY rule 20).
 struct SnapshotTask: Sendable {
     private static let partitionsAtOnce = 4
 
@@ -44,8 +45,11 @@ struct SnapshotTask: Sendable {
         )
         do {
             try await self.requireSameRepository(layout, id)
+            self.report.update { $0.step = "delivering hints" }
+            let unsettled = try await self.settleHints(layout)
             let parts = try await self.storePartitions(layout, id)
-            try self.publish(parts, layout, id, began, in: repository)
+            let promise = self.promise(of: parts, unsettled, layout)
+            try self.publish(parts.map(\.part), promise, layout, id, began, in: repository)
         } catch {
             // The first error says more; an intent that stays expires.
             try? repository.withdrawIntent(of: id)
@@ -74,22 +78,67 @@ struct SnapshotTask: Sendable {
         }
     }
 
+    /// Who may hold, as a stand-in, what a member's image will not contain.
+    private struct Unsettled {
+        /// Members that did not answer: they may hold something for anybody.
+        var silent: [NodeID] = []
+        var gaps: [HintGap: [NodeID]] = [:]
+
+        func standIns(for partition: PartitionID, at owner: NodeID) -> [NodeID] {
+            self.silent + (self.gaps[HintGap(partition: partition, member: owner)] ?? [])
+        }
+    }
+
+    private func settleHints(_ layout: Layout) async throws -> Unsettled {
+        let own = self.node.member.id
+        return await withTaskGroup(of: (NodeID, [HintGap]?).self) { group in
+            for member in layout.members {
+                group.addTask {
+                    guard member.id != own else { return (own, await self.services.background.settleHints()) }
+                    // A member that cannot say is reckoned with, and named if that breaks the promise.
+                    let answer = try? await self.control.ask(
+                        member.id,
+                        .control(.settleHints),
+                        timeout: .minutes(10)
+                    )
+                    guard case .control(.hintsSettled(let gaps))? = answer else { return (member.id, nil) }
+                    return (member.id, gaps)
+                }
+            }
+            var unsettled = Unsettled()
+            for await (member, gaps) in group {
+                guard let gaps else {
+                    unsettled.silent.append(member)
+                    continue
+                }
+                for gap in gaps { unsettled.gaps[gap, default: []].append(member) }
+            }
+            return unsettled
+        }
+    }
+
+    private struct Stored {
+        let part: Manifest.Partition
+        /// Whose image it is.
+        let owner: NodeID
+    }
+
     private func warn(_ text: String) {
         self.report.update { $0.warnings.append(text) }
     }
 
-    private func storePartitions(_ layout: Layout, _ id: SnapshotID) async throws -> [Manifest.Partition] {
+    private func storePartitions(_ layout: Layout, _ id: SnapshotID) async throws -> [Stored] {
         self.report.update { $0.step = "storing partitions" }
-        return try await withThrowingTaskGroup(of: Manifest.Partition.self) { group in
+        return try await withThrowingTaskGroup(of: Stored.self) { group in
             var waiting = layout.partitionCount.partitions[...]
-            var parts: [Manifest.Partition] = []
+            var parts: [Stored] = []
             for _ in 0..<Self.partitionsAtOnce {
                 guard let next = waiting.popFirst() else { break }
                 group.addTask { try await self.store(next, id) }
             }
             while let part = try await group.next() {
                 parts.append(part)
-                self.note(part)
+                self.note(part.part)
                 if let next = waiting.popFirst() {
                     group.addTask { try await self.store(next, id) }
                 }
@@ -99,12 +148,12 @@ struct SnapshotTask: Sendable {
     }
 
     /// The first replica that can does it; the row may have changed since the snapshot began.
-    private func store(_ partition: PartitionID, _ id: SnapshotID) async throws -> Manifest.Partition {
+    private func store(_ partition: PartitionID, _ id: SnapshotID) async throws -> Stored {
         guard let layout = self.node.layout else { preconditionFailure("a cluster was left during its snapshot") }
         var reasons: [String] = []
         for owner in layout.readRow(of: partition) {
             do {
-                return try await self.store(partition, at: owner, id)
+                return Stored(part: try await self.store(partition, at: owner, id), owner: owner)
             } catch {
                 let name = layout.member(owner)?.name ?? owner.description
                 reasons.append("\(name): \(error)")
@@ -148,6 +197,7 @@ struct SnapshotTask: Sendable {
 
     private func publish(
         _ parts: [Manifest.Partition],
+        _ promise: Manifest.Promise,
         _ layout: Layout,
         _ id: SnapshotID,
         _ began: UTCTime,
@@ -155,7 +205,6 @@ struct SnapshotTask: Sendable {
     ) throws {
         self.report.update { $0.step = "publishing" }
         let json = LayoutCoding.encode(layout)
-        let promise = self.promise(of: parts, layout)
         let previous = try PreviousObjects(in: repository, clusterID: layout.clusterID)
         let manifest = Manifest(
             snapshot: id,
@@ -179,15 +228,18 @@ struct SnapshotTask: Sendable {
         }
     }
 
-    /// A write was acknowledged by W replicas of its row: if fewer than W were not consulted, one of them was.
-    private func promise(of parts: [Manifest.Partition], _ layout: Layout) -> Manifest.Promise {
+    /// A write was acknowledged by W members of its row or stand-ins for them: if fewer than W of those who may have
+    /// it were not consulted, one of them was.
+    private func promise(of parts: [Stored], _ unsettled: Unsettled, _ layout: Layout) -> Manifest.Promise {
         var reasons: [String] = []
-        for part in parts.sorted(by: { $0.partition < $1.partition }) {
-            let row = layout.writeRows(of: part.partition)[0]
-            let missing = row.filter { part.missing.contains($0) }
+        for stored in parts.sorted(by: { $0.part.partition < $1.part.partition }) {
+            let row = layout.writeRows(of: stored.part.partition)[0]
+            var missing = row.filter { stored.part.missing.contains($0) }
+            let standIns = unsettled.standIns(for: stored.part.partition, at: stored.owner)
+            missing += standIns.filter { !missing.contains($0) && !row.contains($0) }
             guard missing.count >= Layout.effective(layout.quorums.writeQuorumMin, in: row) else { continue }
             let names = missing.map { layout.member($0)?.name ?? $0.description }.joined(separator: ", ")
-            reasons.append("partition \(part.partition): \(names) could not be consulted")
+            reasons.append("partition \(stored.part.partition): \(names) could not be consulted")
         }
         return reasons.isEmpty ? .quorum : .fuzzy(reasons)
     }

@@ -38,26 +38,3 @@ struct SealHold {
     let sealedAtMilliseconds: UInt64
     var images: [UInt64: SealedImage]
 }
-
-/// What storage holds now.
-package struct StorageStatistics: Sendable {
-    package struct Partition: Sendable {
-        package let partition: PartitionID
-        /// `nil` until the file was first touched.
-        package let tally: RecordTally?
-        /// Of the file, its WAL and its unflushed records.
-        package let bytes: Int
-        package let bufferedRecords: Int
-        package let isSealed: Bool
-    }
-
-    /// Those with a file or with unflushed records, ascending.
-    package var partitions: [Partition] = []
-    /// Partitions set aside, and why.
-    package var quarantined: [PartitionID: String] = [:]
-    package var bufferBytes = 0
-    package var logBytes = 0
-    package var openFiles = 0
-    /// Why writes are refused, by shard.
-    package var logFailures: [Int: String] = [:]
-}

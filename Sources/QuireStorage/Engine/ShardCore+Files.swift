@@ -7,15 +7,15 @@ extension ShardCore {
     /// Makes a verified image the partition's file, and merges into it what the replica has written meanwhile.
     ///
     /// Steps, each durable before the next, so that a start after a crash can go on from any of them
-    /// (`resumeInstalls`): 1. the live file is complete and closed; 2. it bears the name of `incoming/<p>.live.db`;
-    /// 3. the image bears the name of the partition's file; 4. that names no actor; 5. the rows of the former
-    /// file are merged; 6. the former file is gone.
+    /// (`StorageRecovery`, `resumeInstalls`): 1. the live file is complete and closed; 2. the image names no actor,
+    /// and the replica's latest drop; 3. the live file bears the name of `incoming/<p>.live.db`; 4. the image bears
+    /// the name of the partition's file; 5. the rows of the former file are merged; 6. the former file is gone.
     func install(_ partition: PartitionID, imagePath: String) throws {
-        let state = self.state(of: partition)
-        guard self.seals[partition] == nil else { throw self.sealHeldError(partition) }
+        let state = self.state(of: .replica(partition))
+        guard self.seals[state.store] == nil else { throw self.sealHeldError(partition) }
         try self.finishLiveMerge(of: state)
-        try FileSystem.syncFile(imagePath)
         try self.flushAndClose(state)
+        try self.adopt(imageAt: imagePath, for: state)
         try self.exchangeFiles(of: state, for: imagePath)
         try self.endQuarantine(state)
         state.hasFile = true
@@ -23,14 +23,28 @@ extension ShardCore {
         state.mayContinueActor = false
         state.forgetFile()
         do {
-            try self.file(of: state)?.forgetActor()
             try self.finishLiveMerge(of: state)
         } catch {
             throw self.controlFailure(error, state)
         }
     }
 
-    private func flushAndClose(_ state: PartitionState) throws {
+    private func adopt(imageAt path: String, for state: StoreState) throws {
+        try self.forgetDrops(of: state)
+        do {
+            let file = try PartitionFile(path: path, identity: self.configuration.identity(of: state.store))
+            try file.adopt(dropCount: state.dropCount)
+            guard try file.checkpoint(.truncate) else {
+                throw StorageError(.inputOutput, "a checkpoint is not complete", partition: state.partition, path: path)
+            }
+        } catch let error as SQLiteError {
+            throw StorageError(.inputOutput, "the image cannot be adopted", cause: error.description, path: path)
+        }
+        try FileSystem.removeCompanions(of: path)
+        try FileSystem.syncFile(path)
+    }
+
+    private func flushAndClose(_ state: StoreState) throws {
         guard state.quarantine == nil else { return }
         do {
             try self.flush(state)
@@ -40,8 +54,8 @@ extension ShardCore {
         }
     }
 
-    private func exchangeFiles(of state: PartitionState, for imagePath: String) throws {
-        let path = self.directory.file(of: state.partition)
+    private func exchangeFiles(of state: StoreState, for imagePath: String) throws {
+        let path = self.directory.file(of: state.store)
         let live = self.directory.liveFile(of: state.partition)
         if state.hasFile {
             try FileSystem.move(path, to: live)
@@ -63,34 +77,25 @@ extension ShardCore {
         try FileSystem.syncDirectory(self.directory.incoming)
     }
 
-    /// At start: goes on with installs that a crash has interrupted.
+    /// At start: goes on with installs that a crash has interrupted after the image got its place.
     func resumeInstalls(of partitions: [PartitionID]) throws {
         for partition in partitions {
-            let state = self.state(of: partition)
-            if !state.hasFile && state.quarantine == nil {
-                // The image had not got its place yet.
-                let path = self.directory.file(of: partition)
-                try FileSystem.removeCompanions(of: path)
-                try FileSystem.move(self.directory.liveFile(of: partition), to: path)
-                try FileSystem.syncDirectory(self.directory.partitions)
-                state.hasFile = true
-            } else {
-                self.liveMerges.insert(partition)
-                guard state.quarantine == nil else { continue }
-                state.mayContinueActor = false
-                try self.file(of: state)?.forgetActor()
-                try self.finishLiveMerge(of: state)
-            }
+            let state = self.state(of: .replica(partition))
+            self.liveMerges.insert(partition)
+            guard state.quarantine == nil else { continue }
+            state.mayContinueActor = false
+            try self.file(of: state)?.forgetActor()
+            try self.finishLiveMerge(of: state)
         }
     }
 
     /// Merges the former file of the partition, if there is one, into its present one, then removes it.
     ///
     /// When it throws, the former file is still there, and `maintain` tries again.
-    func finishLiveMerge(of state: PartitionState) throws {
+    func finishLiveMerge(of state: StoreState) throws {
         guard self.liveMerges.contains(state.partition), state.quarantine == nil else { return }
         let live = self.directory.liveFile(of: state.partition)
-        let reader = try PartitionImageReader(path: live, expecting: self.configuration.identity(of: state.partition))
+        let reader = try PartitionImageReader(path: live, expecting: self.configuration.identity(of: state.store))
         var position: ScanPosition?
         var isLast = false
         while !isLast {
@@ -115,21 +120,19 @@ extension ShardCore {
     ///
     /// - Returns: Where the file is now; `nil` when there was none.
     func retire(_ partition: PartitionID) throws -> String? {
-        let state = self.state(of: partition)
+        let state = self.state(of: .replica(partition))
         if let reason = state.quarantine { throw self.quarantineError(state, reason) }
-        guard self.seals[partition] == nil else { throw self.sealHeldError(partition) }
+        guard self.seals[state.store] == nil else { throw self.sealHeldError(partition) }
         try self.flush(state)
         guard state.hasFile else { return nil }
-        if let refusal = self.prepareForWrites() { throw self.logError(refusal) }
         do {
             try self.completeAndClose(state)
         } catch {
             throw self.controlFailure(error, state)
         }
         // First the log, then the name: what the log forgets is in the file, wherever a crash leaves it.
-        self.log.appendRetirement(of: partition)
-        try self.log.sync()
-        let path = self.directory.file(of: partition)
+        try self.logRetirement(of: state)
+        let path = self.directory.file(of: state.store)
         let target = "\(self.directory.retired)/\(partition)-\(self.configuration.now()).db"
         try FileSystem.move(path, to: target)
         try FileSystem.removeCompanions(of: path)
@@ -140,10 +143,6 @@ extension ShardCore {
         state.mayContinueActor = false
         state.forgetFile()
         return target
-    }
-
-    private func logError(_ failure: StorageFailure) -> StorageError {
-        StorageError(.inputOutput, "the log takes no writes now: retry later", cause: "\(failure)")
     }
 
     // MARK: Stop
@@ -158,6 +157,8 @@ extension ShardCore {
             try self.flush(state)
             try self.completeAndClose(state)
         }
+        // An empty file does no harm: the next start removes it.
+        try? self.removeEmptyHintFiles()
         try self.rotateLog()
         self.removeUnneededSegments()
         self.close()
@@ -170,35 +171,34 @@ extension ShardCore {
     }
 
     /// Copies the WAL into the main file, closes both, and removes the WAL.
-    private func completeAndClose(_ state: PartitionState) throws {
+    private func completeAndClose(_ state: StoreState) throws {
         guard state.hasFile else { return }
-        let path = self.directory.file(of: state.partition)
-        if self.files[state.partition] != nil || FileSystem.sizeBytes(path + "-wal") > 0 {
+        let path = self.directory.file(of: state.store)
+        if self.files[state.store] != nil || FileSystem.sizeBytes(path + "-wal") > 0 {
             guard let file = try self.file(of: state), try file.checkpoint(.truncate) else {
                 throw StorageError(.inputOutput, "a checkpoint is not complete", partition: state.partition, path: path)
             }
         }
-        self.files[state.partition] = nil
+        self.files[state.store] = nil
         try FileSystem.removeCompanions(of: path)
     }
 
     // MARK: Statistics
 
     func addStatistics(to statistics: inout StorageStatistics) {
-        for state in self.states where state.hasFile || !state.buffer.isEmpty {
+        for state in self.replicas where state.hasFile || !state.buffer.isEmpty {
             statistics.partitions.append(
                 StorageStatistics.Partition(
                     partition: state.partition,
                     tally: state.summary?.tally,
-                    bytes: self.sizeBytes(of: state),
-                    bufferedRecords: state.buffer.count,
-                    isSealed: self.seals[state.partition] != nil
+                    bytes: self.sizeBytes(of: state)
                 )
             )
         }
-        for state in self.states {
+        for state in self.replicas {
             if let reason = state.quarantine { statistics.quarantined[state.partition] = reason }
         }
+        statistics.hints.formUnion(self.hintStatistics())
         statistics.bufferBytes += self.bufferedBytes
         statistics.logBytes += self.log.totalBytes
         statistics.openFiles += self.files.count

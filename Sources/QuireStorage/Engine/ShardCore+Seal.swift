@@ -9,11 +9,11 @@ extension ShardCore {
     ///
     /// - Returns: `nil` when there is nothing to seal.
     func seal(_ partition: PartitionID) throws -> SealedImage? {
-        let state = self.state(of: partition)
+        let state = self.state(of: .replica(partition))
         if let reason = state.quarantine { throw self.quarantineError(state, reason) }
         self.expireSeals(now: self.configuration.now())
-        if let hold = self.seals[partition] {
-            guard state.buffer.isEmpty, self.files[partition]?.file.walBytes == 0 else {
+        if let hold = self.seals[state.store] {
+            guard state.buffer.isEmpty, self.files[state.store]?.file.walBytes == 0 else {
                 throw self.sealHeldError(partition)
             }
             return try self.addSeal(to: hold, of: state)
@@ -30,7 +30,7 @@ extension ShardCore {
         }
     }
 
-    private func addSeal(to hold: SealHold, of state: PartitionState) throws -> SealedImage? {
+    private func addSeal(to hold: SealHold, of state: StoreState) throws -> SealedImage? {
         guard let file = try self.file(of: state) else { return nil }
         let summary = try self.summary(of: state)
         let image = SealedImage(
@@ -45,15 +45,15 @@ extension ShardCore {
         self.nextSealID += 1
         var hold = hold
         hold.images[image.id] = image
-        self.seals[state.partition] = hold
+        self.seals[state.store] = hold
         return image
     }
 
     /// One block of a sealed image; its header says "no WAL", so that a copy opens everywhere.
     func readBlock(_ seal: SealedImage, index: Int) throws -> [UInt8] {
         self.expireSeals(now: self.configuration.now())
-        let state = self.state(of: seal.partition)
-        guard let image = self.seals[seal.partition]?.images[seal.id], let file = try self.file(of: state) else {
+        let state = self.state(of: .replica(seal.partition))
+        guard let image = self.seals[state.store]?.images[seal.id], let file = try self.file(of: state) else {
             throw StorageError(
                 .sealExpired,
                 "the seal \(seal.id) of partition \(seal.partition) is gone: seal it again",
@@ -77,16 +77,16 @@ extension ShardCore {
     }
 
     func unseal(_ seal: SealedImage) {
-        guard var hold = self.seals[seal.partition] else { return }
+        guard var hold = self.seals[.replica(seal.partition)] else { return }
         hold.images[seal.id] = nil
-        self.seals[seal.partition] = hold.images.isEmpty ? nil : hold
+        self.seals[.replica(seal.partition)] = hold.images.isEmpty ? nil : hold
     }
 
     /// Releases seals that are too old, or behind which the WAL has grown too large.
     func expireSeals(now: UInt64) {
         guard !self.seals.isEmpty else { return }
-        self.seals = self.seals.filter { partition, hold in
-            let walBytes = self.files[partition]?.file.walBytes ?? 0
+        self.seals = self.seals.filter { store, hold in
+            let walBytes = self.files[store]?.file.walBytes ?? 0
             return now < hold.sealedAtMilliseconds + self.configuration.sealAgeMillisecondsMax
                 && walBytes <= self.configuration.sealWALBytesMax
         }
@@ -101,7 +101,7 @@ extension ShardCore {
     }
 
     /// The error of a control call; damage sets the partition aside.
-    func controlFailure(_ error: any Error, _ state: PartitionState) -> any Error {
+    func controlFailure(_ error: any Error, _ state: StoreState) -> any Error {
         if let reason = state.quarantine { return self.quarantineError(state, reason) }
         if self.isDamage(error) { return self.quarantineError(state, self.quarantine(state, error)) }
         guard let error = error as? SQLiteError else { return error }

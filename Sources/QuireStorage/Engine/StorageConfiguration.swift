@@ -13,6 +13,9 @@ package struct StorageConfiguration: Sendable {
     package var bufferBytesMax = 64 << 20
     /// A partition with this many unflushed records is flushed, so that one flush never takes long.
     package var bufferedRecordsMax = 8192
+    /// Bytes of keys and records that the node's hint stores hold at most; each shard has an equal share. Above that
+    /// new hints are refused. The files take about 1.4 times as much.
+    package var hintBytesMax = 1 << 30
     package var segmentBytes = 64 << 20
     /// A shard's log above this is shortened by flushing the partition that holds it back.
     package var logBytesMax = 256 << 20
@@ -32,6 +35,8 @@ package struct StorageConfiguration: Sendable {
     /// Milliseconds since 1970.
     package var now: @Sendable () -> UInt64
     package var random: @Sendable () -> UInt64
+    /// The clock of the deadlines of requests; without one they never pass.
+    package var elapsed: (@Sendable () -> Duration)?
     package var faults: StorageFaults?
 
     package init(
@@ -50,8 +55,13 @@ package struct StorageConfiguration: Sendable {
         self.random = random
     }
 
-    func identity(of partition: PartitionID) -> PartitionIdentity {
-        PartitionIdentity(clusterID: self.clusterID, partition: partition, partitionCount: self.partitionCount)
+    func identity(of store: StoreID) -> PartitionIdentity {
+        PartitionIdentity(
+            clusterID: self.clusterID,
+            partition: store.partition,
+            partitionCount: self.partitionCount,
+            content: store.isHints ? .hints : .replica
+        )
     }
 }
 
@@ -81,6 +91,22 @@ package final class StorageFaults: @unchecked Sendable {
     package var flushError: Int32? {
         get { self.lock.locked { self.flushErrorNumber } }
         set { self.lock.locked { self.flushErrorNumber = newValue } }
+    }
+}
+
+/// A command, who asks, and until when the answer is of use.
+package struct StorageRequest: Sendable {
+    /// The asker's; completions name it again.
+    package let token: UInt64
+    package let command: StorageCommand
+    /// On the clock `StorageConfiguration.elapsed`. Reads and merges that a shard reaches later are not executed but
+    /// answered as overloaded; mints and drops are executed whenever. `nil`: never too late.
+    package let deadline: Duration?
+
+    package init(token: UInt64, command: StorageCommand, deadline: Duration? = nil) {
+        self.token = token
+        self.command = command
+        self.deadline = deadline
     }
 }
 

@@ -12,7 +12,7 @@ package import QuireCore
 package final class StorageEngine: Sendable {
     package let configuration: StorageConfiguration
     private let shards: [StorageShard]
-    private let directory: DataDirectory
+    let directory: DataDirectory
     private let lockDescriptor: Int32
     private let lineage: UInt64
 
@@ -41,15 +41,19 @@ package final class StorageEngine: Sendable {
 
     /// Hands commands to their shards. Tokens are the caller's; completions name them again.
     package func submit(_ commands: [(token: UInt64, command: StorageCommand)], sink: any StorageSink) {
+        self.submit(commands.map { StorageRequest(token: $0.token, command: $0.command) }, sink: sink)
+    }
+
+    package func submit(_ requests: [StorageRequest], sink: any StorageSink) {
         let count = self.shards.count
-        if commands.count == 1 || count == 1 {
-            guard let first = commands.first else { return }
-            self.shards[first.command.partition.rawValue % count].submit(commands, sink: sink)
+        if requests.count == 1 || count == 1 {
+            guard let first = requests.first else { return }
+            self.shards[first.command.partition.rawValue % count].submit(requests, sink: sink)
             return
         }
-        var parts = [[(token: UInt64, command: StorageCommand)]](repeating: [], count: count)
-        for command in commands {
-            parts[command.command.partition.rawValue % count].append(command)
+        var parts = [[StorageRequest]](repeating: [], count: count)
+        for request in requests {
+            parts[request.command.partition.rawValue % count].append(request)
         }
         for (shard, part) in zip(self.shards, parts) where !part.isEmpty {
             shard.submit(part, sink: sink)
@@ -111,12 +115,29 @@ package final class StorageEngine: Sendable {
 
     /// Ends a quarantine without an image: the partition begins anew, empty but for what the log still holds.
     package func readmit(_ partition: PartitionID) async throws {
-        try await self.shard(of: partition).perform { try $0.endQuarantine($0.state(of: partition)) }
+        try await self.readmit(.replica(partition))
+    }
+
+    package func readmit(_ store: StoreID) async throws {
+        try await self.shard(of: store.partition).perform { try $0.endQuarantine($0.state(of: store)) }
     }
 
     /// Brings a partition's buffered records into its file.
     package func flush(_ partition: PartitionID) async throws {
-        try await self.shard(of: partition).perform { try $0.flush($0.state(of: partition)) }
+        try await self.flush(.replica(partition))
+    }
+
+    package func flush(_ store: StoreID) async throws {
+        try await self.shard(of: store.partition).perform { try $0.flush($0.state(of: store)) }
+    }
+
+    /// What the node holds as a stand-in. From memory: cheap.
+    package func hintStatistics() async throws -> HintStatistics {
+        var statistics = HintStatistics()
+        for shard in self.shards {
+            statistics.formUnion(try await shard.perform { $0.hintStatistics() })
+        }
+        return statistics
     }
 
     package func statistics() async throws -> StorageStatistics {
@@ -186,7 +207,7 @@ package final class StorageEngine: Sendable {
     ) throws {
         // A left-over WAL beside the image would be replayed over it.
         try FileSystem.removeCompanions(of: path)
-        let reader = try PartitionImageReader(path: path, expecting: configuration.identity(of: partition))
+        let reader = try PartitionImageReader(path: path, expecting: configuration.identity(of: .replica(partition)))
         try reader.checkStructure()
         try reader.checkContent(digester: configuration.digester)
     }

@@ -2,8 +2,9 @@ import QuireCore
 
 /// Brings a data directory from whatever end its last engine met to a set of shards that can take commands.
 ///
-/// Order: the marker of a clean stop goes first; then interrupted installs are sorted out; then the log is
-/// replayed into write buffers, which is idempotent; then each shard begins a new segment.
+/// Order: the marker of a clean stop goes first; then each file gets its place back that an interrupted install has taken
+/// away; then the log is replayed into write buffers (`ShardCore.replay`); then each shard begins a new segment; then
+/// interrupted installs are finished, and hints counted.
 struct StorageRecovery {
     let configuration: StorageConfiguration
     let directory: DataDirectory
@@ -17,11 +18,12 @@ struct StorageRecovery {
         try self.replayLogs(into: cores)
         for core in cores {
             try core.resumeInstalls(of: liveFiles.filter { $0.rawValue % shardCount == core.index })
+            try core.finishRecovery()
         }
         return (cores, lineage)
     }
 
-    /// Removes what downloads and restores left behind.
+    /// Removes what downloads and restores left behind; puts a live file back for which no image has come.
     ///
     /// - Returns: Partitions whose former file waits to be merged.
     private func cleanIncoming() throws -> [PartitionID] {
@@ -29,16 +31,25 @@ struct StorageRecovery {
         for name in try FileSystem.list(self.directory.incoming) where !name.hasSuffix(suffix) {
             try FileSystem.removeTree("\(self.directory.incoming)/\(name)")
         }
-        return try self.directory.partitions(in: self.directory.incoming, suffix: suffix).filter(self.isKnown)
+        try self.directory.cleanHints()
+        let partitions = try self.directory.partitions(in: self.directory.incoming, suffix: suffix).filter(self.isKnown)
+        return try partitions.filter { try !self.restoreLiveFile(of: $0) }
+    }
+
+    private func restoreLiveFile(of partition: PartitionID) throws -> Bool {
+        let path = self.directory.file(of: .replica(partition))
+        let isQuarantined = FileSystem.exists(self.directory.reason(of: .replica(partition)))
+        guard !isQuarantined && !FileSystem.exists(path) else { return false }
+        try FileSystem.removeCompanions(of: path)
+        try FileSystem.move(self.directory.liveFile(of: partition), to: path)
+        try FileSystem.syncDirectory(self.directory.partitions)
+        try FileSystem.syncDirectory(self.directory.incoming)
+        return true
     }
 
     private func makeCores(lineage: UInt64, isContinued: Bool) throws -> [ShardCore] {
-        let existing = Set(try self.directory.partitions(in: self.directory.partitions, suffix: ".db"))
-        var quarantined: [PartitionID: String] = [:]
-        for partition in try self.directory.partitions(in: self.directory.quarantine, suffix: ".reason") {
-            let reason = try FileSystem.read(self.directory.reason(of: partition))
-            quarantined[partition] = String(decoding: reason.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-        }
+        let existing = try self.directory.existingStores()
+        let quarantined = try self.directory.quarantinedStores()
         return (0..<self.configuration.shardCount).map { index in
             ShardCore(
                 configuration: self.configuration,
@@ -77,7 +88,8 @@ struct StorageRecovery {
         }
         guard isRearranged else { return }
         for core in cores {
-            core.removeUnneededSegments()
+            // Must succeed: of a partition that has moved, the old log would be read after the new one.
+            try core.log.removeSegments(before: core.log.sequence)
         }
         for (shard, found) in segments.sorted(by: { $0.key < $1.key }) where shard >= cores.count {
             for segment in found {
@@ -88,10 +100,7 @@ struct StorageRecovery {
     }
 
     private func shard(of entry: LogFormat.Entry) throws(StorageError) -> Int {
-        let partition =
-            switch entry {
-            case .record(let partition, _, _), .retired(let partition): partition
-            }
+        let partition = entry.store.partition
         guard self.isKnown(partition) else {
             throw StorageError(
                 .foreignData,

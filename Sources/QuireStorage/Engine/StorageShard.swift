@@ -8,7 +8,7 @@ import QuireCore
 final class StorageShard: @unchecked Sendable {
     // `@unchecked`: `core` belongs to the thread from `start` until it has ended; the rest is under the lock.
     private enum Job {
-        case commands([(token: UInt64, command: StorageCommand)], sink: any StorageSink, bytes: Int)
+        case commands([StorageRequest], sink: any StorageSink, bytes: Int)
         case control(@Sendable (ShardCore) -> Void)
     }
 
@@ -51,7 +51,7 @@ final class StorageShard: @unchecked Sendable {
         self.thread = thread
     }
 
-    func submit(_ commands: [(token: UInt64, command: StorageCommand)], sink: any StorageSink) {
+    func submit(_ commands: [StorageRequest], sink: any StorageSink) {
         let bytes = commands.reduce(0) { $0 + $1.command.approximateBytes }
         let refusal: StorageFailure? = self.lock.locked {
             if self.isStopping { return .stopping }
@@ -132,7 +132,7 @@ final class StorageShard: @unchecked Sendable {
         self.lock.locked {
             if self.queue.isEmpty && waiting && !self.isStopping {
                 // With records to flush by age, look again soon; otherwise sleep until called.
-                let isIdle = self.core.bufferedBytes == 0 && self.core.seals.isEmpty
+                let isIdle = self.core.bufferedBytes == 0 && self.core.seals.isEmpty && self.core.emptiedHints.isEmpty
                 self.lock.wait(milliseconds: isIdle ? nil : 200)
             }
             if self.queue.isEmpty && self.isStopping { return nil }
@@ -143,24 +143,33 @@ final class StorageShard: @unchecked Sendable {
     }
 
     private func execute(
-        _ commands: [(token: UInt64, command: StorageCommand)],
+        _ requests: [StorageRequest],
         sink: any StorageSink,
         in batch: inout Batch
     ) {
-        for (token, command) in commands {
+        for request in requests {
+            let command = request.command
             if batch.commandCount >= 8192 || batch.bytes >= 8 << 20 {
                 self.finish(&batch)
                 _ = self.core.maintain()
+            }
+            let index = Self.index(of: sink, in: &batch)
+            if command.endsWithDeadline, let deadline = request.deadline, self.hasPassed(deadline) {
+                batch.answers[index].immediate.append(.init(token: request.token, outcome: .failed(.overloaded)))
+                continue
             }
             if command.isWrite && !batch.isPrepared {
                 batch.refusal = self.core.prepareForWrites()
                 batch.isPrepared = true
             }
-            let index = Self.index(of: sink, in: &batch)
-            self.core.execute(command, token: token, refusal: batch.refusal, into: &batch.answers[index])
+            self.core.execute(command, token: request.token, refusal: batch.refusal, into: &batch.answers[index])
             batch.commandCount += 1
             batch.bytes += command.approximateBytes
         }
+    }
+
+    private func hasPassed(_ deadline: Duration) -> Bool {
+        self.configuration.elapsed.map { $0() >= deadline } ?? false
     }
 
     private static func index(of sink: any StorageSink, in batch: inout Batch) -> Int {

@@ -8,29 +8,45 @@ import QuireCore
 /// clean                     exists only after a clean stop: "quire clean stop <lineage>\n"
 /// log/                      see `LogFormat`
 /// partitions/<p>.db         see `PartitionSchema`
+/// hints/<p>.db              the same for what this node holds as a stand-in; only while there is something
 /// incoming/                 downloads, files being made; emptied at start
 /// incoming/<p>.live.db      the former file of a partition that is being replaced by an image; kept until merged
 /// retired/<p>-<unixms>.db   files of partitions that moved away
-/// quarantine/<p>-<unixms>.db  damaged files (with their -wal), and <p>.reason: the partition is set aside
+/// quarantine/<p>-<unixms>.db  damaged files (with their -wal), and <p>.reason: the partition is set aside;
+///                           `hints-<p>` instead of `<p>` for a hint store
 /// ```
 struct DataDirectory: Sendable {
     let path: String
 
     var log: String { self.path + "/log" }
     var partitions: String { self.path + "/partitions" }
+    var hints: String { self.path + "/hints" }
     var incoming: String { self.path + "/incoming" }
     var retired: String { self.path + "/retired" }
     var quarantine: String { self.path + "/quarantine" }
     var cleanMarker: String { self.path + "/clean" }
 
-    func file(of partition: PartitionID) -> String { "\(self.partitions)/\(partition).db" }
-    func newFile(of partition: PartitionID) -> String { "\(self.incoming)/\(partition).new.db" }
+    /// Where the file of a store lies.
+    func home(of store: StoreID) -> String { store.isHints ? self.hints : self.partitions }
+    func file(of store: StoreID) -> String { "\(self.home(of: store))/\(store.partition).db" }
+    func newFile(of store: StoreID) -> String { "\(self.incoming)/\(Self.name(of: store)).new.db" }
     func liveFile(of partition: PartitionID) -> String { "\(self.incoming)/\(partition).live.db" }
-    func reason(of partition: PartitionID) -> String { "\(self.quarantine)/\(partition).reason" }
+    func reason(of store: StoreID) -> String { "\(self.quarantine)/\(Self.name(of: store)).reason" }
+
+    /// Where a damaged file is moved.
+    func damagedFile(of store: StoreID, atMilliseconds now: UInt64) -> String {
+        "\(self.quarantine)/\(Self.name(of: store))-\(now).db"
+    }
+
+    private static let hintsPrefix = "hints-"
+
+    private static func name(of store: StoreID) -> String {
+        (store.isHints ? Self.hintsPrefix : "") + "\(store.partition)"
+    }
 
     func make() throws(StorageError) {
         try FileSystem.makeDirectory(self.path)
-        for directory in [self.log, self.partitions, self.incoming, self.retired, self.quarantine] {
+        for directory in [self.log, self.partitions, self.hints, self.incoming, self.retired, self.quarantine] {
             try FileSystem.makeDirectory(directory)
         }
         try FileSystem.syncDirectory(self.path)
@@ -55,6 +71,35 @@ struct DataDirectory: Sendable {
     func partitions(in directory: String, suffix: String) throws(StorageError) -> [PartitionID] {
         try FileSystem.list(directory).compactMap { name in
             name.hasSuffix(suffix) ? Int(name.dropLast(suffix.count)).map(PartitionID.init) : nil
+        }
+    }
+
+    /// The stores that have a file.
+    func existingStores() throws(StorageError) -> Set<StoreID> {
+        let replicas = try self.partitions(in: self.partitions, suffix: ".db").map(StoreID.replica)
+        let hints = try self.partitions(in: self.hints, suffix: ".db").map(StoreID.hints)
+        return Set(replicas + hints)
+    }
+
+    /// The stores that are set aside, and why.
+    func quarantinedStores() throws(StorageError) -> [StoreID: String] {
+        var reasons: [StoreID: String] = [:]
+        for file in try FileSystem.list(self.quarantine) where file.hasSuffix(".reason") {
+            let name = file.dropLast(".reason".count)
+            let isHints = name.hasPrefix(Self.hintsPrefix)
+            guard let number = Int(isHints ? name.dropFirst(Self.hintsPrefix.count) : name) else { continue }
+            let store: StoreID = isHints ? .hints(PartitionID(number)) : .replica(PartitionID(number))
+            let reason = try FileSystem.read(self.reason(of: store))
+            reasons[store] = String(decoding: reason.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        }
+        return reasons
+    }
+
+    /// Removes the companions of hint files that were removed just before a crash.
+    func cleanHints() throws(StorageError) {
+        for name in try FileSystem.list(self.hints) {
+            guard let end = name.lastIndex(of: "-"), name[..<end].hasSuffix(".db") else { continue }
+            if !FileSystem.exists("\(self.hints)/\(name[..<end])") { try FileSystem.remove("\(self.hints)/\(name)") }
         }
     }
 

@@ -44,28 +44,9 @@ final class CommitLog {
     }
 
     var totalBytes: Int { self.older.reduce(self.syncedBytes) { $0 + $1.bytes } }
-    var pendingBytes: Int { self.batch.count }
 
-    func append(partition: PartitionID, key: Key, encodedRecord: [UInt8]) {
-        LogFormat.append(
-            partition: partition,
-            key: key.bytes,
-            encodedRecord: encodedRecord,
-            batchStart: self.syncedBytes,
-            seed: self.seed,
-            to: &self.batch
-        )
-    }
-
-    func appendRetirement(of partition: PartitionID) {
-        LogFormat.append(
-            partition: partition,
-            key: [],
-            encodedRecord: [],
-            batchStart: self.syncedBytes,
-            seed: self.seed,
-            to: &self.batch
-        )
+    func append(_ entry: LogFormat.Entry) {
+        LogFormat.append(entry, batchStart: self.syncedBytes, seed: self.seed, to: &self.batch)
     }
 
     /// Writes and syncs what was appended. When it throws, the log is failed and the batch is forgotten.
@@ -81,10 +62,11 @@ final class CommitLog {
         }
     }
 
-    /// Starts the next segment with the records that earlier segments may not hold, or need not hold any longer.
+    /// Starts the next segment with what earlier segments may not hold, or need not hold any longer.
     ///
+    /// - Parameter entries: Drops first, ascending by number within a store.
     /// When it throws, no new segment exists and the log is failed.
-    func begin(rewriting entries: [BufferedRecord] = []) throws(StorageError) {
+    func begin(rewriting entries: [LogFormat.Entry] = []) throws(StorageError) {
         precondition(self.batch.isEmpty, "\(self.batch.count) bytes of the segment before are not synced")
         let next = self.sequence + 1
         let header = LogFormat.Header(
@@ -126,7 +108,7 @@ final class CommitLog {
 
     /// - Returns: The bytes written, in batches of a few megabytes.
     private func rewrite(
-        _ entries: [BufferedRecord],
+        _ entries: [LogFormat.Entry],
         to descriptor: Int32,
         from start: Int,
         seed: UInt32
@@ -134,14 +116,7 @@ final class CommitLog {
         var written = 0
         var chunk: [UInt8] = []
         for (index, entry) in entries.enumerated() {
-            LogFormat.append(
-                partition: entry.partition,
-                key: entry.key.bytes,
-                encodedRecord: entry.encoded(),
-                batchStart: start + written,
-                seed: seed,
-                to: &chunk
-            )
+            LogFormat.append(entry, batchStart: start + written, seed: seed, to: &chunk)
             if chunk.count >= 4 << 20 || index == entries.count - 1 {
                 try self.write(chunk, to: descriptor)
                 written += chunk.count

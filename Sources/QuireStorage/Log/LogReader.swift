@@ -107,12 +107,15 @@ struct LogReader {
             throw self.corruption("the segment has \(bytes.count) bytes, but \(limit) had been synced", path: path)
         }
         var offset = LogFormat.headerBytes
-        while offset < limit, let record = LogFormat.record(in: bytes, at: offset, limit: limit, seed: found.seed) {
+        let format = found.header.format
+        while offset < limit,
+            let record = LogFormat.record(in: bytes, at: offset, limit: limit, format: format, seed: found.seed)
+        {
             try replay(record.entry, found.header.sequence)
             offset = record.end
         }
         if offset < limit {
-            let isDamage = next != nil || self.hasLaterBatch(bytes, after: offset, seed: found.seed)
+            let isDamage = next != nil || self.hasLaterBatch(bytes, after: offset, format: format, seed: found.seed)
             guard !isDamage else { throw self.corruption("the record at byte \(offset) is damaged", path: path) }
             try self.cut(path, at: offset)
         }
@@ -120,12 +123,12 @@ struct LogReader {
     }
 
     /// Whether something was written after the bytes at `offset` had been synced.
-    private func hasLaterBatch(_ bytes: [UInt8], after offset: Int, seed: UInt32) -> Bool {
+    private func hasLaterBatch(_ bytes: [UInt8], after offset: Int, format: UInt32, seed: UInt32) -> Bool {
         var candidate = offset + 1
-        while candidate + LogFormat.prefixBytes + LogFormat.fixedBytes <= bytes.count {
+        while candidate + LogFormat.prefixBytes + LogFormat.fixedBytes(format: format) <= bytes.count {
             let batchStart = Int(bytes.bigEndian(UInt32.self, at: candidate + LogFormat.prefixBytes))
             if batchStart > offset, batchStart <= candidate,
-                LogFormat.record(in: bytes, at: candidate, limit: bytes.count, seed: seed) != nil
+                LogFormat.record(in: bytes, at: candidate, limit: bytes.count, format: format, seed: seed) != nil
             {
                 return true
             }

@@ -20,7 +20,16 @@ final class PartitionFile {
         let rowID: Int64?
         let hash: KeyHash
         let key: Key
-        let encoded: [UInt8]
+        /// `nil` deletes the row.
+        let encoded: [UInt8]?
+    }
+
+    /// What the file says of its rows.
+    struct Summary {
+        var leaves = MerkleLeaves()
+        var tally = RecordTally()
+        /// Only of a hint file.
+        var hints: HintTotals?
     }
 
     /// What a life under which versions are minted leaves behind.
@@ -36,6 +45,7 @@ final class PartitionFile {
     private var lookupStatement: SQLiteStatement
     private var insertStatement: SQLiteStatement
     private var updateStatement: SQLiteStatement
+    private var deleteStatement: SQLiteStatement
     private var metaStatement: SQLiteStatement
     private var needsDirectorySync = true
 
@@ -49,9 +59,7 @@ final class PartitionFile {
         guard found == identity else {
             throw StorageError(
                 .foreignData,
-                "the file is partition \(found.partition) of \(found.partitionCount.rawValue) of cluster "
-                    + "\(found.clusterID), not partition \(identity.partition) of "
-                    + "\(identity.partitionCount.rawValue) of \(identity.clusterID)",
+                "the file is \(found), not \(identity)",
                 partition: identity.partition,
                 path: path
             )
@@ -59,6 +67,7 @@ final class PartitionFile {
         self.lookupStatement = try self.database.prepare("SELECT id, key, record FROM entries WHERE hash = ?1")
         self.insertStatement = try self.database.prepare("INSERT INTO entries(hash, key, record) VALUES(?1, ?2, ?3)")
         self.updateStatement = try self.database.prepare("UPDATE entries SET record = ?2 WHERE id = ?1")
+        self.deleteStatement = try self.database.prepare("DELETE FROM entries WHERE id = ?1")
         self.metaStatement = try self.database.prepare("REPLACE INTO meta(name, value) VALUES(?1, ?2)")
     }
 
@@ -72,8 +81,11 @@ final class PartitionFile {
         try database.transaction {
             for statement in PartitionSchema.statements { try database.execute(statement) }
             let meta = try database.prepare("INSERT INTO meta(name, value) VALUES(?1, ?2)")
-            let texts = ["cluster_id": identity.clusterID, "actor": "", "actor_lineage": ""]
-            for (name, value) in texts.sorted(by: { $0.key < $1.key }) {
+            let texts = [
+                ("cluster_id", identity.clusterID), ("content", identity.content.rawValue),
+                ("actor", ""), ("actor_lineage", ""),
+            ]
+            for (name, value) in texts {
                 meta.bind(name, at: 1)
                 meta.bind(value, at: 2)
                 try meta.run()
@@ -83,6 +95,7 @@ final class PartitionFile {
                 ("partition", Int64(identity.partition.rawValue)),
                 ("partition_count", Int64(identity.partitionCount.rawValue)),
                 ("actor_counter", 0), ("record_count", 0), ("live_count", 0), ("expiring_count", 0),
+                ("drop_count", 0),
             ]
             for (name, value) in integers {
                 meta.bind(name, at: 1)
@@ -115,39 +128,48 @@ final class PartitionFile {
         return nil
     }
 
-    /// Writes rows with the leaves and counts that describe them, in one synced transaction.
+    /// Writes rows with what describes them, in one synced transaction.
     ///
     /// - Parameters:
     ///   - changes: Best in the order of their hashes.
-    ///   - old: The leaves now in the file.
-    ///   - new: The leaves with the changes.
-    ///   - tally: The counts with the changes.
-    ///   - actor: The life that minted last; `nil` keeps what the file says.
-    func write(
-        _ changes: [Change],
-        leaves: (old: MerkleLeaves, new: MerkleLeaves),
-        tally: RecordTally,
-        actor: ActorState?
-    ) throws {
+    ///   - old: What the file says now.
+    ///   - new: The same with the changes.
+    ///   - life: The life that minted last, `nil` keeps what the file says; and the number of the latest drop.
+    func write(_ changes: [Change], old: Summary, new: Summary, life: (actor: ActorState?, dropCount: UInt64)) throws {
         try self.commit {
             for change in changes {
                 try self.write(change)
             }
-            try self.writeLeaves(leaves.new, changedFrom: leaves.old)
-            try self.setMeta("record_count", Int64(tally.records))
-            try self.setMeta("live_count", Int64(tally.live))
-            try self.setMeta("expiring_count", Int64(tally.expiring))
-            if let actor { try self.setActor(actor) }
+            try self.writeLeaves(new.leaves, changedFrom: old.leaves)
+            try self.setMeta("record_count", Int64(new.tally.records))
+            try self.setMeta("live_count", Int64(new.tally.live))
+            try self.setMeta("expiring_count", Int64(new.tally.expiring))
+            try self.setMeta("drop_count", Int64(bitPattern: life.dropCount))
+            if let hints = new.hints {
+                try self.setMeta("hint_bytes", Int64(hints.bytes))
+                try self.setMeta("hints_since", Int64(hints.sinceMilliseconds ?? 0))
+            }
+            if let actor = life.actor { try self.setActor(actor) }
         }
     }
 
     /// Makes sure that nobody goes on under the actor that the file names.
     func forgetActor() throws {
+        try self.commit { try self.clearActor() }
+    }
+
+    /// Makes an image of another node's file this store's own: its actor and its drops are not ours.
+    func adopt(dropCount: UInt64) throws {
         try self.commit {
-            try self.setMeta("actor", "")
-            try self.setMeta("actor_lineage", "")
-            try self.setMeta("actor_counter", 0)
+            try self.clearActor()
+            try self.setMeta("drop_count", Int64(bitPattern: dropCount))
         }
+    }
+
+    private func clearActor() throws {
+        try self.setMeta("actor", "")
+        try self.setMeta("actor_lineage", "")
+        try self.setMeta("actor_counter", 0)
     }
 
     /// `nil` when the file names none.
@@ -159,8 +181,25 @@ final class PartitionFile {
         return ActorState(actor: ActorID(rawValue: actor), counter: counter, lineage: lineage)
     }
 
-    func leaves() throws -> MerkleLeaves { try PartitionSchema.leaves(of: self.database) }
-    func tally() throws -> RecordTally { try PartitionSchema.tally(of: self.database) }
+    /// The number of the store's latest drop when the file was last written.
+    func dropCount() throws -> UInt64 {
+        UInt64(bitPattern: try PartitionSchema.optionalInteger("drop_count", of: self.database) ?? 0)
+    }
+
+    func summary() throws -> Summary {
+        let tally = try PartitionSchema.tally(of: self.database)
+        var summary = Summary(leaves: try PartitionSchema.leaves(of: self.database), tally: tally)
+        if self.identity.content == .hints {
+            let since = try PartitionSchema.optionalInteger("hints_since", of: self.database) ?? 0
+            let bytes = try PartitionSchema.optionalInteger("hint_bytes", of: self.database) ?? 0
+            summary.hints = HintTotals(
+                records: tally.records,
+                bytes: Int(bytes),
+                sinceMilliseconds: since > 0 ? UInt64(since) : nil
+            )
+        }
+        return summary
+    }
 
     /// - Returns: Whether the main file now holds everything.
     func checkpoint(_ mode: SQLiteDatabase.CheckpointMode) throws -> Bool {
@@ -183,6 +222,13 @@ final class PartitionFile {
         return (page.rows.map { KeyedRecord(key: $0.key, record: $0.record) }, page.isLast)
     }
 
+    func statement(_ text: String) throws -> SQLiteStatement { try self.database.prepare(text) }
+
+    /// All rows of one hash, by key.
+    func rows(of hash: KeyHash) throws -> [PartitionRow] {
+        try PartitionRows.rows(of: hash, in: self.database)
+    }
+
     private func commit(_ body: () throws -> Void) throws {
         try self.database.execute("PRAGMA synchronous=FULL")
         try self.database.transaction(body)
@@ -194,14 +240,20 @@ final class PartitionFile {
     }
 
     private func write(_ change: Change) throws {
+        guard let encoded = change.encoded else {
+            guard let rowID = change.rowID else { return }
+            self.deleteStatement.bind(rowID, at: 1)
+            try self.deleteStatement.run()
+            return
+        }
         if let rowID = change.rowID {
             self.updateStatement.bind(rowID, at: 1)
-            try self.updateStatement.bind(change.encoded, at: 2)
+            try self.updateStatement.bind(encoded, at: 2)
             try self.updateStatement.run()
         } else {
             self.insertStatement.bind(PartitionSchema.column(change.hash), at: 1)
             try self.insertStatement.bind(change.key.bytes, at: 2)
-            try self.insertStatement.bind(change.encoded, at: 3)
+            try self.insertStatement.bind(encoded, at: 3)
             try self.insertStatement.run()
         }
     }

@@ -14,7 +14,7 @@ package final class PartitionImageReader {
 
     /// - Parameters:
     ///   - path: Of a complete image: not a live partition file.
-    ///   - expected: What the image must say it is; `nil` takes any partition of any cluster.
+    ///   - expected: What the image must say it is; `nil` takes a replica of any partition of any cluster.
     package init(path: String, expecting expected: PartitionIdentity? = nil) throws(StorageError) {
         do {
             let database = try SQLiteDatabase(path: path, mode: .immutable)
@@ -28,13 +28,12 @@ package final class PartitionImageReader {
         } catch {
             throw Self.storageError(error, path: path)
         }
-        if let expected, expected != self.identity {
+        guard self.identity == expected ?? self.identity, self.identity.content == expected?.content ?? .replica else {
+            let wanted = expected.map { "\($0)" } ?? "a replica"
             throw StorageError(
                 .foreignData,
-                "the image is partition \(self.identity.partition) of \(self.identity.partitionCount.rawValue) of "
-                    + "cluster \(self.identity.clusterID), wanted was partition \(expected.partition) of "
-                    + "\(expected.partitionCount.rawValue) of \(expected.clusterID)",
-                partition: expected.partition,
+                "the image is \(self.identity), wanted was \(wanted)",
+                partition: self.identity.partition,
                 path: path
             )
         }

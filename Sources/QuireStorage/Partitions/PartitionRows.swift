@@ -41,6 +41,17 @@ enum PartitionRows {
         return (rows, true)
     }
 
+    /// All rows of one hash, by key.
+    static func rows(of hash: KeyHash, in database: SQLiteDatabase) throws -> [PartitionRow] {
+        let statement = try database.prepare(Self.columns + " WHERE hash = ?1 ORDER BY key")
+        statement.bind(PartitionSchema.column(hash), at: 1)
+        var rows: [PartitionRow] = []
+        while try statement.step() {
+            rows.append(try self.row(statement, path: database.path))
+        }
+        return rows
+    }
+
     private static func row(_ statement: SQLiteStatement, path: String) throws -> PartitionRow {
         let hash = PartitionSchema.hash(statement.integer(0))
         let encoded = statement.bytes(2)

@@ -6,15 +6,37 @@ package struct PartitionIdentity: Hashable, Sendable {
     package let clusterID: String
     package let partition: PartitionID
     package let partitionCount: PartitionCount
+    package let content: PartitionContent
 
-    package init(clusterID: String, partition: PartitionID, partitionCount: PartitionCount) {
+    package init(
+        clusterID: String,
+        partition: PartitionID,
+        partitionCount: PartitionCount,
+        content: PartitionContent = .replica
+    ) {
         self.clusterID = clusterID
         self.partition = partition
         self.partitionCount = partitionCount
+        self.content = content
     }
 }
 
-/// The content of a partition file, `partitions/<p>.db`: an SQLite database of page size 4096.
+extension PartitionIdentity: CustomStringConvertible {
+    package var description: String {
+        (self.content == .hints ? "the hints for " : "")
+            + "partition \(self.partition) of \(self.partitionCount.rawValue) of cluster \(self.clusterID)"
+    }
+}
+
+/// What the records of a file are to the node that has it.
+package enum PartitionContent: String, Hashable, Sendable {
+    /// A member's copy of the partition.
+    case replica
+    /// What a stand-in holds until the members have it.
+    case hints
+}
+
+/// The content of a partition file, `partitions/<p>.db` or `hints/<p>.db`: an SQLite database of page size 4096.
 ///
 /// ```
 /// meta     name → value, all readable:
@@ -25,6 +47,10 @@ package struct PartitionIdentity: Hashable, Sendable {
 ///            actor            16 hexadecimal digits, or empty: the life that minted here last
 ///            actor_counter    the last counter that life used, if it ended cleanly
 ///            actor_lineage    16 hexadecimal digits: the unbroken run of clean stops in which that holds
+///            content          "replica" or "hints"; absent: "replica"
+///            drop_count       the number of the store's latest drop when the file was written; absent: 0
+///            hint_bytes       in a hint file: bytes of keys and records
+///            hints_since      in a hint file: when it ceased to be empty, in milliseconds since 1970; 0 while empty
 ///            record_count     rows of `entries`
 ///            live_count       of these, records whose winner is a value
 ///            expiring_count   of these, records whose winner will expire or has
@@ -85,7 +111,11 @@ package enum PartitionSchema {
         guard (0..<count.rawValue).contains(partition.rawValue) else {
             throw StorageError(.corruptFile, "partition \(partition) of \(count.rawValue)", path: database.path)
         }
-        return PartitionIdentity(clusterID: clusterID, partition: partition, partitionCount: count)
+        let name = try Self.text("content", of: database) ?? PartitionContent.replica.rawValue
+        guard let content = PartitionContent(rawValue: name) else {
+            throw StorageError(.foreignData, "the file holds \(name), not a replica or hints", path: database.path)
+        }
+        return PartitionIdentity(clusterID: clusterID, partition: partition, partitionCount: count, content: content)
     }
 
     package static func leaves(of database: SQLiteDatabase) throws -> MerkleLeaves {
@@ -116,14 +146,17 @@ package enum PartitionSchema {
         return try statement.step() ? statement.text(0) : nil
     }
 
-    /// The text is one of a fixed set of names.
     static func integer(_ name: String, of database: SQLiteDatabase) throws -> Int64 {
-        let statement = try database.prepare("SELECT value FROM meta WHERE name = ?1 AND typeof(value) = 'integer'")
-        statement.bind(name, at: 1)
-        guard try statement.step() else {
+        guard let value = try Self.optionalInteger(name, of: database) else {
             throw StorageError(.corruptFile, "the partition file lacks \(name)", path: database.path)
         }
-        return statement.integer(0)
+        return value
+    }
+
+    static func optionalInteger(_ name: String, of database: SQLiteDatabase) throws -> Int64? {
+        let statement = try database.prepare("SELECT value FROM meta WHERE name = ?1 AND typeof(value) = 'integer'")
+        statement.bind(name, at: 1)
+        return try statement.step() ? statement.integer(0) : nil
     }
 }
 

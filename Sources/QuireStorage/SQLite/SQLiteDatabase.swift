@@ -101,8 +101,6 @@ package final class SQLiteDatabase {
         }
     }
 
-    package var lastInsertedRowID: Int64 { sqlite3_last_insert_rowid(self.handle) }
-
     /// Bytes that commits have put into the WAL since its last reset.
     package var walBytes: Int { Int(self.walPages.pointee) * (4096 + 24) }
 

@@ -14,6 +14,8 @@ package enum ClusterAPI {
         package var members: [MemberStatus]
         package var staged: [Staged]
         package var change: Change?
+        /// The clock of the node that answered: all times here are its.
+        package var nowMilliseconds: Int?
 
         package init(
             node: NodeIdentity,
@@ -57,7 +59,7 @@ package enum ClusterAPI {
         package var peer: String
         package var proxy: String
         package var http: String
-        /// As seen by the node that answered.
+        /// As seen by the node that answered: linked, and not silent.
         package var isUp: Bool
         package var tokens: Int
         package var replicas: Int
@@ -67,6 +69,16 @@ package enum ClusterAPI {
         package var storedBytes: Int?
         package var diskFreeBytes: Int?
         package var quarantinedPartitions: [Int]?
+        /// Deleted keys of which the member still has a tombstone.
+        package var tombstones: Int?
+        /// What it has let go since it started, as holder of partitions' tokens.
+        package var tombstonesDropped: Int?
+        package var tombstonesKept: [KeptTombstones]?
+        package var work: BackgroundAPI.Work?
+        /// How the node that answered sees the member; others may see it otherwise. `nil` for itself.
+        package var seen: Sighting?
+        /// What the member says of itself, as far as it has reached the node that answered; `nil` when nothing has.
+        package var told: Gossip?
 
         package init(
             id: String,
@@ -88,6 +100,69 @@ package enum ClusterAPI {
             self.isUp = isUp
             self.tokens = tokens
             self.replicas = replicas
+        }
+    }
+
+    /// Tombstones that a member would let go, and for whose sake it keeps them.
+    package struct KeptTombstones: Codable, Sendable, Equatable {
+        package var partition: Int
+        package var count: Int
+        package var node: String
+        package var reason: String
+
+        package init(partition: Int, count: Int, node: String, reason: String) {
+            self.partition = partition
+            self.count = count
+            self.node = node
+            self.reason = reason
+        }
+    }
+
+    /// One node's own view of another.
+    package struct Sighting: Codable, Sendable, Equatable {
+        /// `reachable`, `silent` (linked, but it has not answered for a while) or `unreachable`.
+        package var state: String
+        package var sinceMilliseconds: Int
+        /// `nil`: never since the node that answered has started.
+        package var lastHeardMilliseconds: Int?
+
+        package init(state: String, sinceMilliseconds: Int, lastHeardMilliseconds: Int?) {
+            self.state = state
+            self.sinceMilliseconds = sinceMilliseconds
+            self.lastHeardMilliseconds = lastHeardMilliseconds
+        }
+    }
+
+    /// What a node says of itself, spread by gossip.
+    package struct Gossip: Codable, Sendable, Equatable {
+        /// Grows with each start of the node.
+        package var incarnation: Int
+        /// Grows with each change within the incarnation.
+        package var version: Int
+        package var layoutVersion: Int
+        /// Where the node listens now; the layout keeps where it joined.
+        package var peer: String
+        package var proxy: String
+        package var http: String
+        /// Public figures by name, `hints` and `hint-bytes` among them.
+        package var figures: [String: Int]
+
+        package init(
+            incarnation: Int,
+            version: Int,
+            layoutVersion: Int,
+            peer: String,
+            proxy: String,
+            http: String,
+            figures: [String: Int]
+        ) {
+            self.incarnation = incarnation
+            self.version = version
+            self.layoutVersion = layoutVersion
+            self.peer = peer
+            self.proxy = proxy
+            self.http = http
+            self.figures = figures
         }
     }
 
@@ -144,8 +219,18 @@ package enum ClusterAPI {
         package var replicas: Int
         package var readQuorum: Int
         package var writeQuorum: Int
+        /// The smallest W that a request may ask for; `nil`: the cluster's W.
+        package var minWriteQuorum: Int?
 
-        package init(peers: [String], partitions: Int, replicas: Int, readQuorum: Int, writeQuorum: Int) {
+        package init(
+            peers: [String],
+            partitions: Int,
+            replicas: Int,
+            readQuorum: Int,
+            writeQuorum: Int,
+            minWriteQuorum: Int? = nil
+        ) {
+            self.minWriteQuorum = minWriteQuorum
             self.peers = peers
             self.partitions = partitions
             self.replicas = replicas

@@ -56,6 +56,14 @@ package struct ContextCodec: Sendable {
         return try Self.token(from: body, for: key)
     }
 
+    /// Looks at the header only: a letter more than that is not decoded.
+    static func unverifiedPreferredNode(of text: [UInt8]) -> NodeID? {
+        guard let bytes = Base64URL.decode(text.prefix(Self.headerBytes / 3 * 4)), bytes.count == Self.headerBytes,
+            bytes[0] == Self.format, bytes[1] & Self.preferredFlag != 0
+        else { return nil }
+        return NodeID(rawValue: Self.integer(bytes[10..<18]))
+    }
+
     private static func token(from body: [UInt8], for key: Key) throws(ContextError) -> ContextToken {
         guard body[0] == Self.format, body[1] & ~Self.preferredFlag == 0 else { throw .malformed }
         guard Self.integer(body[2..<10]) == key.hash.rawValue else { throw .otherKey }

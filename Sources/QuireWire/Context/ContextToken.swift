@@ -10,6 +10,11 @@ package struct ContextToken: Sendable, Hashable {
         self.vector = vector
         self.preferredNode = preferredNode
     }
+
+    /// The preferred node of a token that nobody has verified: good enough for a client that chooses where to send it.
+    package static func unverifiedPreferredNode(of text: [UInt8]) -> NodeID? {
+        ContextCodec.unverifiedPreferredNode(of: text)
+    }
 }
 
 /// Why a token is not a context for a key. The write that carried it was not begun: read again, and use the

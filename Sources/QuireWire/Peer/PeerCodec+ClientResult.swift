@@ -37,6 +37,8 @@ extension PeerCodec {
             fields.append(text: operation == .read ? "read" : "write")
         case .notInitialised:
             fields.append(text: "notInitialised")
+        case .starting:
+            fields.append(text: "starting")
         case .overloaded:
             fields.append(text: "overloaded")
         case .notDurable(let reason):
@@ -68,6 +70,7 @@ extension PeerCodec {
         case "count": return .count(try fields.integer())
         case "quorumLost": return .failed(try self.quorumLost(&fields))
         case "notInitialised": return .failed(.notInitialised)
+        case "starting": return .failed(.starting)
         case "overloaded": return .failed(.overloaded)
         case "notDurable": return .failed(.notDurable(try fields.text()))
         case "invalid": return .failed(.invalid(try fields.text()))

@@ -12,8 +12,8 @@ import QuireCore
 /// drained       v                            collectReceipts -
 /// prepare       v ballot                     promise       v ballot bytes?:layout [ballot of the layout]
 /// accept        v ballot bytes:layout        accepted      v ballot
-/// refused       v ballot v:decided           receipts      array of receipt, each flat:
-///               p text:phase u64:node text:root int:bytes text:checksum
+/// refused       v ballot v:decided           receipts      array of receipt, int:hintsHeld; a receipt is
+///               flat: p text:phase u64:node text:root int:bytes text:checksum
 ///               phase = dualWrite, readNew or draining
 /// ```
 ///
@@ -49,14 +49,20 @@ extension PeerCodec {
             return .drained
         case .collectReceipts:
             return .collectReceipts
-        case .receipts(let receipts):
+        case .receipts(let receipts, let hintsHeld):
             self.write(receipts, to: &fields)
+            fields.append(integer: hintsHeld)
             return .receipts
+        case .gossipDigests, .gossipDifference, .gossipEntries:
+            return self.writeGossip(message, to: &fields)
         case .prepare, .promise, .accept, .accepted, .refused:
             return self.writeBallotMessage(message, to: &fields)
         case .seal, .sealed, .readBlock, .block, .sealExpired, .unseal, .storeImage, .imageStored, .checkRepository,
-            .repositoryChecked, .collectStatistics, .statistics:
+            .repositoryChecked, .settleHints, .hintsSettled, .collectStatistics, .collectRoots, .statistics,
+            .startRepair, .repairStarted:
             return self.writeTransfer(message, to: &fields)
+        case .attestTombstones, .dropTombstones, .tombstonesAnswered:
+            return self.writeTombstones(message, to: &fields)
         }
     }
 
@@ -108,7 +114,7 @@ extension PeerCodec {
         case .drain: return .drain(try fields.layoutVersion())
         case .drained: return .drained(try fields.layoutVersion())
         case .collectReceipts: return .collectReceipts
-        case .receipts: return .receipts(try self.receipts(&fields))
+        case .receipts: return .receipts(try self.receipts(&fields), hintsHeld: try fields.integer())
         case .prepare: return .prepare(try fields.layoutVersion(), try fields.ballot())
         case .promise: return try self.promise(&fields)
         case .accept:

@@ -36,6 +36,8 @@ extension PeerCodec {
         case .readLeaves(let partition):
             fields.append(partition)
             return .readLeaves
+        case .readSums, .readDigests, .readRecords, .offer, .deliver, .sums, .digests, .lacking:
+            return self.writeRepair(message, to: &fields)
         case .scan, .leafEntries, .control, .record, .outline, .acknowledged, .coordinated, .page, .counted, .leaves,
             .failed:
             return self.writeRest(of: message, to: &fields)
@@ -74,12 +76,13 @@ extension PeerCodec {
             fields.append(integer: count)
             return .counted
         case .leaves(let leaves):
-            fields.append(bytes: self.bytes(of: leaves))
+            fields.append(sums: leaves.sums)
             return .leaves
         case .failed(let reason):
             fields.append(text: reason)
             return .failed
-        case .get, .put, .hint, .getHint, .getOutline, .putBatch, .coordinate, .count, .readLeaves, .control:
+        case .get, .put, .hint, .getHint, .getOutline, .putBatch, .coordinate, .count, .readLeaves, .control,
+            .readSums, .readDigests, .readRecords, .offer, .deliver, .sums, .digests, .lacking:
             preconditionFailure("\(message) is written elsewhere")
         }
     }
@@ -204,22 +207,9 @@ extension PeerCodec {
         return partitions
     }
 
-    private static func bytes(of leaves: MerkleLeaves) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(MerkleLeaves.count * 16)
-        for sum in leaves.sums {
-            bytes.appendBigEndian(sum)
-        }
-        return bytes
-    }
-
     private static func leaves(_ fields: inout PeerFieldReader) throws(PeerCodecError) -> MerkleLeaves {
-        let bytes = try fields.bytes()
+        let sums = try fields.sums()
         let needed = "\(MerkleLeaves.count) leaves of 16 bytes"
-        guard bytes.count == MerkleLeaves.count * 16 else { throw fields.malformed(needed) }
-        let sums = stride(from: 0, to: bytes.count, by: 16).map { start in
-            bytes[start..<start + 16].reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
-        }
         guard let leaves = MerkleLeaves(sums: sums) else { throw fields.malformed(needed) }
         return leaves
     }

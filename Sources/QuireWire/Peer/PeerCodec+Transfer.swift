@@ -9,6 +9,9 @@ import QuireCore
 /// storeImage       p text text:intent           imageStored        bytes?
 /// checkRepository  text text:intent             repositoryChecked  text?:failure
 /// collectStatistics -                           statistics         bytes
+/// collectRoots     -
+/// startRepair      -                            repairStarted      int:pairs
+/// settleHints      -                            hintsSettled       [p u64:member p u64:member ...]
 /// ```
 ///
 /// Sizes are bytes; a block of a file is less than 64 MiB.
@@ -58,11 +61,28 @@ extension PeerCodec {
         case .repositoryChecked(let failure):
             fields.append(text: failure)
             return .repositoryChecked
+        case .settleHints:
+            return .settleHints
+        case .hintsSettled(let gaps):
+            var elements = PeerFields()
+            for gap in gaps {
+                elements.append(gap.partition)
+                elements.append(unsigned: gap.member.rawValue)
+            }
+            fields.append(.array(elements.values))
+            return .hintsSettled
         case .collectStatistics:
             return .collectStatistics
+        case .collectRoots:
+            return .collectRoots
         case .statistics(let json):
             fields.append(bytes: json)
             return .statistics
+        case .startRepair:
+            return .startRepair
+        case .repairStarted(let pairs):
+            fields.append(integer: pairs)
+            return .repairStarted
         default:
             preconditionFailure("\(message) is written elsewhere")
         }
@@ -85,10 +105,25 @@ extension PeerCodec {
         case .imageStored: return .imageStored(try fields.optionalBytes())
         case .checkRepository: return .checkRepository(try fields.text(), intent: try fields.text())
         case .repositoryChecked: return .repositoryChecked(failure: try fields.optionalText())
+        case .settleHints: return .settleHints
+        case .hintsSettled: return .hintsSettled(unserved: try self.hintGaps(&fields))
         case .collectStatistics: return .collectStatistics
+        case .collectRoots: return .collectRoots
         case .statistics: return .statistics(try fields.bytes())
+        case .startRepair: return .startRepair
+        case .repairStarted: return .repairStarted(pairs: try fields.integer())
         default: return nil
         }
+    }
+
+    private static func hintGaps(_ fields: inout PeerFieldReader) throws(PeerCodecError) -> [HintGap] {
+        var elements = PeerFieldReader(try fields.array())
+        var gaps: [HintGap] = []
+        while !elements.isAtEnd {
+            let partition = try elements.partition()
+            gaps.append(HintGap(partition: partition, member: NodeID(rawValue: try elements.unsigned())))
+        }
+        return gaps
     }
 
     private static func block(_ fields: inout PeerFieldReader) throws(PeerCodecError) -> ControlMessage {

@@ -24,6 +24,9 @@ package import QuireCore
 /// ballot   u64 round, u64 node               limit  int records, int bytes
 /// after    null, or the hash (8 bytes, not always that of the key) and the key already seen, in one bulk string
 /// page     array [key, record, key, record, ...]
+/// nodes    array of 1 to 1024 Merkle nodes of one level, ascending, as int: a 1 and then the bits that their
+///          hashes share. readSums: 0, 5 or 10 bits; readDigests: 16 bits
+/// hashes   bulk of up to 1024 * 8 bytes, ascending         sums     bulk of 16 bytes each
 ///
 /// get           p key                        put, hint     p key record bool:sync
 /// getHint       p key                        getOutline    p key
@@ -31,18 +34,24 @@ package import QuireCore
 /// count         [p...]                       readLeaves    p
 /// leafEntries   p int(0...1023) after limit  coordinate    key bytes? seen u64:high u64:low u64:timestamp int?:w
 ///                                                          text:all|one|buffered or empty, bool:asStandIn
+/// readSums      p nodes                      readDigests   p nodes
+/// readRecords   p hashes limit               offer         p [key...] sums
+/// deliver       p page
 ///               seen = null for "every older sibling", else bulk of 16 bytes per vector entry: actor, counter
 ///
 /// outline       bulk of 16 bytes per vector entry, bulk of 16 bytes per dot (actor, counter), both ascending
 /// record        record?                      acknowledged  u64:timestamp bool:isSynced
 /// coordinated   result                       page          page bool:isLast
 /// counted       int                          leaves        bulk of 1024 * 16 bytes
-/// failed        text
+/// failed        text                         sums          sums
+/// digests       bulk of 24 bytes each: hash, digest; int:covered
+/// lacking       [int...]
 /// ```
 ///
 /// `result` is an array: `[record, record, u64:fastest, int:standIns]`, `[stored, record, bool, int:standIns]`,
-/// `[keys, [key...], u64:cursor]`, `[count, int]`, `[quorumLost, int, int, read|write]`, `[notInitialised]`, `[overloaded]`,
-/// `[notDurable, text]` or `[invalid, text]`. The control messages are listed in `PeerCodec+Control.swift`.
+/// `[keys, [key...], u64:cursor]`, `[count, int]`, `[quorumLost, int, int, read|write]`, `[notInitialised]`, `[starting]`, `[overloaded]`,
+/// `[notDurable, text]` or `[invalid, text]`. The control messages are listed in `PeerCodec+Control.swift`
+/// and `PeerCodec+Gossip.swift`.
 ///
 /// A reader refuses unknown types, missing, left-over and out-of-range fields, and records that are not
 /// canonical. All integers in bulk strings are big-endian.
@@ -107,8 +116,11 @@ package enum PeerCodec {
     ) throws(PeerCodecError) -> PeerMessage {
         if let message = try self.dataRequest(type, &fields) { return message }
         if let message = try self.dataAnswer(type, &fields) { return message }
+        if let message = try self.repairMessage(type, &fields) { return message }
         if let message = try self.layoutMessage(type, &fields) { return .control(message) }
+        if let message = try self.gossipMessage(type, &fields) { return .control(message) }
         if let message = try self.transferMessage(type, &fields) { return .control(message) }
+        if let message = try self.tombstoneMessage(type, &fields) { return .control(message) }
         throw .unknownType(type.rawValue)
     }
 }

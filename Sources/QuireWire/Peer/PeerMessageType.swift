@@ -11,6 +11,11 @@ enum PeerMessageType: String, CaseIterable {
     case count
     case readLeaves
     case leafEntries
+    case readSums
+    case readDigests
+    case readRecords
+    case offer
+    case deliver
 
     case record
     case outline
@@ -19,6 +24,9 @@ enum PeerMessageType: String, CaseIterable {
     case page
     case counted
     case leaves
+    case sums
+    case digests
+    case lacking
     case failed
 
     case identify
@@ -26,6 +34,9 @@ enum PeerMessageType: String, CaseIterable {
     case gossip
     case layout
     case nothingNewer
+    case gossipDigests
+    case gossipDifference
+    case gossipEntries
     case prepare
     case promise
     case accept
@@ -48,6 +59,15 @@ enum PeerMessageType: String, CaseIterable {
     case imageStored
     case checkRepository
     case repositoryChecked
+    case settleHints
+    case hintsSettled
     case collectStatistics
+    case collectRoots
     case statistics
+    case startRepair
+    case repairStarted
+
+    case attestTombstones
+    case dropTombstones
+    case tombstonesAnswered
 }

@@ -12,7 +12,7 @@ extension ClientSession {
         case .reset: return .reply(self.reset())
         case .client: return .reply(self.client(arguments))
         case .cluster, .command, .config, .dbsize, .del, .exists, .get, .info, .keys, .mget, .mset, .quireDelete,
-            .quireGet, .quirePut, .role, .scan, .set, .strlen, .time, .type, .unlink:
+            .quireGet, .quireLayout, .quirePut, .role, .scan, .set, .strlen, .time, .type, .unlink:
             return nil
         }
     }

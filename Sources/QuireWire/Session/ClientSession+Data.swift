@@ -22,8 +22,8 @@ extension ClientSession {
         case .quireGet: return self.causalRead(arguments)
         case .quirePut: return self.causalWrite(arguments, value: arguments[3], options: arguments.dropFirst(4))
         case .quireDelete: return self.causalWrite(arguments, value: nil, options: arguments.dropFirst(3))
-        case .auth, .client, .cluster, .command, .config, .echo, .hello, .info, .ping, .quit, .reset, .role, .select,
-            .time:
+        case .auth, .client, .cluster, .command, .config, .echo, .hello, .info, .ping, .quireLayout, .quit, .reset,
+            .role, .select, .time:
             return nil
         }
     }
@@ -88,48 +88,49 @@ extension ClientSession {
 
     private func causalRead(_ arguments: [[UInt8]]) -> Outcome {
         guard let key = Key(arguments[1]) else { return Self.refusedKey(arguments[1]) }
-        switch Self.quorum("R", arguments.dropFirst(2)) {
-        case .failure(let refusal): return .reply(refusal.reply)
-        case .success(let quorum): return .execute(.siblings(key), [.get(key, readQuorum: quorum)])
+        do {
+            let options = try CausalOptions(arguments.dropFirst(2), of: .read)
+            return .execute(.siblings(key, options.form), [.get(key, readQuorum: options.quorum)])
+        } catch {
+            return .reply(error.reply)
         }
     }
 
     private func causalWrite(_ arguments: [[UInt8]], value: [UInt8]?, options: ArraySlice<[UInt8]>) -> Outcome {
         guard let key = Key(arguments[1]) else { return Self.refusedKey(arguments[1]) }
-        let quorum: Int?
-        switch Self.quorum("W", options) {
-        case .failure(let refusal): return .reply(refusal.reply)
-        case .success(let number): quorum = number
-        }
-        let seen: VersionVector
-        do {
-            seen = try self.vector(arguments[2], for: key)
+        do throws(CausalOptions.Refusal) {
+            var options = try CausalOptions(options, of: .write)
+            let token = try self.seen(arguments[2], for: key)
+            options.form.preferredReplica = token?.preferredNode
+            let put = PutRequest(
+                key: key,
+                value: value,
+                supersession: token.map { .context($0.vector) } ?? .older,
+                writeQuorum: options.quorum,
+                durability: options.durability,
+                preferredReplica: token?.preferredNode
+            )
+            return .execute(.context(key, options.form), [.put(put)])
         } catch {
-            return .reply(ReplyText.context(error))
+            return .reply(error.reply)
         }
-        let put = PutRequest(key: key, value: value, supersession: .context(seen), writeQuorum: quorum)
-        return .execute(.context(key), [.put(put)])
     }
 
-    /// An empty text or a hyphen says that the client has read nothing: a blind write.
-    private func vector(_ text: [UInt8], for key: Key) throws(ContextError) -> VersionVector {
-        if text.isEmpty || text == [UInt8(ascii: "-")] { return VersionVector() }
-        return try self.contexts.open(text, for: key).vector
-    }
-
-    private struct Refusal: Error {
-        let reply: RESPValue
-    }
-
-    private static func quorum(_ name: String, _ options: ArraySlice<[UInt8]>) -> Result<Int?, Refusal> {
-        guard let option = options.first else { return .success(nil) }
-        guard options.count == 2, String(decoding: option, as: UTF8.self).uppercased() == name else {
-            return .failure(Refusal(reply: ReplyText.syntax))
+    /// An empty text or a hyphen says that the client has read nothing: a blind write. An asterisk, `nil` here, replaces
+    /// whatever is older, as the plain verbs do: the last write wins.
+    private func seen(_ text: [UInt8], for key: Key) throws(CausalOptions.Refusal) -> ContextToken? {
+        switch text {
+        case [], [UInt8(ascii: "-")]:
+            return ContextToken(vector: VersionVector())
+        case [UInt8(ascii: "*")]:
+            return nil
+        default:
+            do {
+                return try self.contexts.open(text, for: key)
+            } catch {
+                throw CausalOptions.Refusal(reply: ReplyText.context(error))
+            }
         }
-        guard let number = Self.number(options[options.startIndex + 1], as: Int.self), number > 0 else {
-            return .failure(Refusal(reply: .error("ERR \(name) must be a positive integer")))
-        }
-        return .success(number)
     }
 
     private func scan(_ arguments: [[UInt8]]) -> Outcome {

@@ -1,21 +1,35 @@
+import QuireCore
+
 /// Commands about the server, as far as clients and tools look for them.
 extension ClientSession {
     func introspection(_ command: Command, _ arguments: [[UInt8]], _ nowMilliseconds: UInt64) -> RESPValue {
         switch command {
         case .info:
             let sections = Set(arguments.dropFirst().map(Self.word))
-            return .verbatim(format: "txt", text: Array(self.server.text(sections: sections).utf8))
+            return .verbatim(format: "txt", text: Array(self.server.text(sections: sections, self.facts).utf8))
         case .config: return Self.config(arguments)
         case .command: return Self.describeCommands(arguments)
         case .role: return .array([.bulk("master"), .integer(0), .array([])])
         case .time:
             let microseconds = nowMilliseconds % 1000 * 1000
             return .array([.bulk(String(nowMilliseconds / 1000)), .bulk(String(microseconds))])
+        case .quireLayout: return self.layout(knownTo: arguments.dropFirst())
         case .cluster: return .error("ERR This instance has cluster support disabled")
         case .auth, .client, .dbsize, .del, .echo, .exists, .get, .hello, .keys, .mget, .mset, .ping, .quireDelete,
             .quireGet, .quirePut, .quit, .reset, .scan, .select, .set, .strlen, .type, .unlink:
             return ReplyText.unexpectedResult
         }
+    }
+
+    /// `QUIRE.LAYOUT [known]`: null if the node knows nothing newer than the client.
+    private func layout(knownTo arguments: ArraySlice<[UInt8]>) -> RESPValue {
+        guard arguments.count < 2 else { return ReplyText.wrongArity(.quireLayout) }
+        guard let layout = self.facts.layout else { return ReplyText.failure(.notInitialised) }
+        guard let text = arguments.first else { return layout.reply }
+        guard let known = Self.number(text, as: Int.self), known >= 0 else {
+            return .error("ERR the version of a layout is a number: ask without one for the whole layout")
+        }
+        return layout.version > LayoutVersion(known) ? layout.reply : .null
     }
 
     /// Settings of Redis that clients and benchmarks ask for before they do anything else.

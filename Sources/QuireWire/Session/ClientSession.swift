@@ -52,7 +52,8 @@ package struct ClientSession: Sendable {
 
     package let id: Int64
     package let settings: Settings
-    package var server: ServerInfo
+    package let server: ServerInfo
+    package var facts = NodeFacts()
     let contexts: ContextCodec
 
     var version = RESPVersion.two
@@ -103,6 +104,7 @@ package struct ClientSession: Sendable {
         let environment = PendingCommand.Environment(
             nowMilliseconds: nowMilliseconds,
             contexts: self.contexts,
+            layout: self.facts.layout?.version,
             replyBytesMax: self.settings.replyBytesMax
         )
         if let key = self.replies.completed(id, result, environment) {

@@ -18,6 +18,7 @@ enum Command: String, CaseIterable, Sendable {
     case ping
     case quireDelete = "quire.del"
     case quireGet = "quire.get"
+    case quireLayout = "quire.layout"
     case quirePut = "quire.put"
     case quit
     case reset
@@ -118,6 +119,7 @@ struct CommandDescription: Sendable {
         case .ping: .connection(-1, "Answers PONG.")
         case .quireDelete: .write(-3, "Deletes what a context has seen of a key.")
         case .quireGet: .read(-2, "Returns all siblings of a key and their context.")
+        case .quireLayout: .server(-1, "Describes the cluster to clients that go to the replicas themselves.")
         case .quirePut: .write(-4, "Writes a value in place of what a context has seen.")
         case .quit: .connection(-1, "Closes the connection.")
         case .reset: .connection(1, "Makes the connection as it was when new.")

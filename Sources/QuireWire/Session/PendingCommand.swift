@@ -17,9 +17,9 @@ enum ReplyShape: Sendable {
     /// The winning values in the order of the keys.
     case values
     /// A map of context and siblings, or null.
-    case siblings(Key)
+    case siblings(Key, CausalForm)
     /// A map of the new context and the number of siblings.
-    case context(Key)
+    case context(Key, CausalForm)
     /// The number of keys in the cluster.
     case keyCount
     /// A page of keys that match.
@@ -34,6 +34,8 @@ struct PendingCommand: Sendable {
     struct Environment {
         let nowMilliseconds: UInt64
         let contexts: ContextCodec
+        /// The layout that the node has adopted.
+        let layout: LayoutVersion?
         let replyBytesMax: Int
     }
 
@@ -86,17 +88,19 @@ struct PendingCommand: Sendable {
         switch (result, self.shape) {
         case (.failed(let failure), _):
             self.reply = ReplyText.failure(failure)
+        case (.record(let record, let evidence), .siblings(let key, let form)):
+            self.reply =
+                CausalReply(key: key, form: form, record: record, evidence: evidence, environment: environment).values
         case (.record(let record, _), _):
             self.gather(part, record, environment)
         case (.stored, .stored):
             break
         case (.stored(_, let wasLive, _), .deletedCount):
             self.gatheredCount += wasLive ? 1 : 0
-        case (.stored(let record, _, _), .context(let key)):
-            self.reply = .map([
-                Self.context(of: record, key, environment),
-                .init(.bulk("siblings"), .integer(Int64(record.liveValues(environment.nowMilliseconds).count))),
-            ])
+        case (.stored(let record, _, let standIns), .context(let key, let form)):
+            let evidence = ReadEvidence(fastest: form.preferredReplica, standIns: standIns)
+            self.reply =
+                CausalReply(key: key, form: form, record: record, evidence: evidence, environment: environment).count
         case (.count(let count), .keyCount):
             self.reply = .integer(Int64(count))
         case (.keys(let keys, let next), .page(let pattern, let isOfWantedType)):
@@ -125,24 +129,9 @@ struct PendingCommand: Sendable {
                 self.gatheredValues = []
                 self.reply = .error("ERR a reply of more than \(environment.replyBytesMax) bytes: ask for fewer keys")
             }
-        case .siblings(let key):
-            self.reply = record.isEmpty ? .null : Self.siblings(of: record, key, environment)
-        case .stored, .deletedCount, .context, .keyCount, .page:
+        case .stored, .deletedCount, .siblings, .context, .keyCount, .page:
             self.reply = ReplyText.unexpectedResult
         }
-    }
-
-    private static func siblings(of record: Record, _ key: Key, _ environment: Environment) -> RESPValue {
-        let values = record.liveValues(environment.nowMilliseconds)
-        return .map([
-            self.context(of: record, key, environment),
-            .init(.bulk("siblings"), .array(values.map { .bulk($0) })),
-        ])
-    }
-
-    private static func context(of record: Record, _ key: Key, _ environment: Environment) -> RESPValue.Entry {
-        let token = environment.contexts.seal(ContextToken(vector: record.vector), for: key)
-        return RESPValue.Entry(.bulk("context"), .bulk(token))
     }
 }
 

@@ -59,6 +59,8 @@ enum ReplyText {
             )
         case .notInitialised:
             .error("NOTREADY this node is not part of a cluster yet: initialise the cluster, or join the node to one")
+        case .starting:
+            .error("LOADING this node is starting and opens its storage; retry in a moment, or at another node")
         case .overloaded:
             .error("OVERLOADED too much work is waiting; retry in a moment")
         case .notDurable(let reason):

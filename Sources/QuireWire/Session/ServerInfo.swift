@@ -1,4 +1,6 @@
-/// What a node tells its clients of itself. The shell refreshes it from time to time.
+import QuireCore
+
+/// What a node tells its clients of itself, as it is when they connect.
 package struct ServerInfo: Sendable, Hashable {
     /// Of Quire, not of the Redis whose protocol is spoken.
     package var version: String
@@ -40,9 +42,9 @@ package struct ServerInfo: Sendable, Hashable {
     /// The answer to `INFO`.
     ///
     /// - Parameter names: Lower-case names of sections; empty for all.
-    func text(sections names: Set<String>) -> String {
+    func text(sections names: Set<String>, _ facts: NodeFacts) -> String {
         let isAll = names.isEmpty || !names.isDisjoint(with: ["all", "everything", "default"])
-        return self.sections
+        return self.sections(facts)
             .filter { isAll || names.contains($0.name.lowercased()) }
             .map { section in
                 "# \(section.name)\r\n" + section.lines.map { "\($0.0):\($0.1)\r\n" }.joined()
@@ -50,7 +52,7 @@ package struct ServerInfo: Sendable, Hashable {
             .joined(separator: "\r\n")
     }
 
-    private var sections: [Section] {
+    private func sections(_ facts: NodeFacts) -> [Section] {
         [
             Section(
                 name: "Server",
@@ -74,6 +76,16 @@ package struct ServerInfo: Sendable, Hashable {
                 ]
             ),
             Section(name: "Cluster", lines: [("cluster_enabled", "0")]),
+            Section(
+                name: "Routing",
+                lines: [
+                    ("layout_version", "\(facts.layout?.version.rawValue ?? 0)"),
+                    ("client_requests_at_replica", "\(facts.routing.atReplica)"),
+                    ("client_requests_elsewhere", "\(facts.routing.elsewhere)"),
+                    ("puts_forwarded", "\(facts.routing.putsForwarded)"),
+                    ("puts_taken_over", "\(facts.routing.putsTakenOver)"),
+                ]
+            ),
             Section(
                 name: "Keyspace",
                 lines: self.keyCount.map { [("db0", "keys=\($0),expires=0,avg_ttl=0")] } ?? []

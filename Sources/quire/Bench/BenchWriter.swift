@@ -99,15 +99,11 @@ struct WriterSummary: Encodable {
         self.acknowledged = tally.acknowledged
         self.failed = tally.failed
         self.keys = tally.keys
-        self.seconds = Self.rounded(seconds)
-        self.writesPerSecond = seconds > 0 ? Self.rounded(Double(tally.acknowledged) / seconds) : 0
-        self.medianMilliseconds = Self.rounded(tally.latency.quantile(0.5))
-        self.p99Milliseconds = Self.rounded(tally.latency.quantile(0.99))
-        self.slowestMilliseconds = Self.rounded(tally.latency.slowestMilliseconds)
+        self.seconds = seconds.toHundredths
+        self.writesPerSecond = seconds > 0 ? (Double(tally.acknowledged) / seconds).toHundredths : 0
+        self.medianMilliseconds = tally.latency.quantile(0.5).toHundredths
+        self.p99Milliseconds = tally.latency.quantile(0.99).toHundredths
+        self.slowestMilliseconds = tally.latency.slowestMilliseconds.toHundredths
         self.failures = tally.failures
-    }
-
-    private static func rounded(_ value: Double) -> Double {
-        (value * 100).rounded() / 100
     }
 }

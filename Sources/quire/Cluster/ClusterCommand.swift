@@ -7,8 +7,9 @@ struct ClusterCommand: AsyncParsableCommand {
         abstract: "Create a cluster, look at it, and change its members: join or leave → plan → commit → watch.",
         subcommands: [
             ClusterKey.self, ClusterInit.self, ClusterStatus.self, ClusterMembers.self, ClusterLayout.self,
-            ClusterLocate.self, ClusterJoin.self, ClusterLeave.self, ClusterPlan.self, ClusterCommit.self,
-            ClusterClear.self, ClusterWatch.self, ClusterTransfers.self,
+            ClusterRoots.self, ClusterLocate.self, ClusterJoin.self, ClusterLeave.self, ClusterPlan.self,
+            ClusterCommit.self, ClusterClear.self, ClusterWatch.self, ClusterTransfers.self, ClusterRepair.self,
+            ClusterBackground.self,
         ]
     )
 }

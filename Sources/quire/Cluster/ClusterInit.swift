@@ -31,6 +31,15 @@ struct ClusterInit: AsyncParsableCommand, ReportingCommand {
     @Option(name: .long, help: "W, replicas that have stored a write before it is acknowledged.")
     var writeQuorum = 2
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The smallest W that a request may ask for; without, the cluster's W.",
+            discussion: "A snapshot's promise and a change of rows reckon with the smallest W: it costs them time."
+        )
+    )
+    var minWriteQuorum: Int?
+
     var format: OutputFormat { self.output.output }
 
     func validate() throws {
@@ -43,6 +52,9 @@ struct ClusterInit: AsyncParsableCommand, ReportingCommand {
         guard (1...self.replicas).contains(self.readQuorum), (1...self.replicas).contains(self.writeQuorum) else {
             throw ValidationError("--read-quorum and --write-quorum must be in 1...\(self.replicas).")
         }
+        guard (1...self.writeQuorum).contains(self.minWriteQuorum ?? 1) else {
+            throw ValidationError("--min-write-quorum must be in 1...\(self.writeQuorum), at most --write-quorum.")
+        }
     }
 
     func run() async throws {
@@ -51,7 +63,8 @@ struct ClusterInit: AsyncParsableCommand, ReportingCommand {
             partitions: self.partitions,
             replicas: self.replicas,
             readQuorum: self.readQuorum,
-            writeQuorum: self.writeQuorum
+            writeQuorum: self.writeQuorum,
+            minWriteQuorum: self.minWriteQuorum
         )
         let status: ClusterAPI.Status = try await self.node.api.post("/v1/cluster/init", request)
         try Report.result(status, as: self.format) { StatusText(status).rendered() }

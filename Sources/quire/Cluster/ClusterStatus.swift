@@ -27,9 +27,12 @@ struct ClusterStatus: AsyncParsableCommand, ReportingCommand {
     }
 }
 
-/// `quire cluster members`: the table alone.
+/// `quire cluster members`: who they are, and where they listen.
 struct ClusterMembers: AsyncParsableCommand, ReportingCommand {
-    static let configuration = CommandConfiguration(commandName: "members", abstract: "List the members.")
+    static let configuration = CommandConfiguration(
+        commandName: "members",
+        abstract: "List the members and their addresses."
+    )
 
     @OptionGroup var node: NodeOptions
     @OptionGroup var output: OutputOptions
@@ -38,7 +41,7 @@ struct ClusterMembers: AsyncParsableCommand, ReportingCommand {
 
     func run() async throws {
         let status: ClusterAPI.Status = try await self.node.api.get("/v1/cluster")
-        try Report.list(status.members, as: self.format) { StatusText(status).memberTable() }
+        try Report.list(status.members, as: self.format) { StatusText(status).addressTable() }
     }
 }
 

@@ -8,13 +8,6 @@ enum ProxyReply: Equatable, Sendable {
     /// `CODE words`.
     case error(String)
 
-    var isError: Bool {
-        switch self {
-        case .error: true
-        case .null, .bytes, .integer, .array: false
-        }
-    }
-
     /// The same request may succeed a little later: overload, lost quorum, a node that is starting.
     var isRetriable: Bool {
         guard case .error(let text) = self else { return false }

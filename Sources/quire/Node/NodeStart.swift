@@ -1,4 +1,5 @@
 import ArgumentParser
+import QuireCore
 import QuireNode
 
 /// `quire node start`: one node, until SIGTERM or SIGINT.
@@ -12,6 +13,10 @@ struct NodeStart: AsyncParsableCommand {
             start with the same cluster key (`quire cluster key`).
 
             A port of 0 takes any free one; DATA/ports.json says which.
+
+            A member may come back at other ports or another address: it tells the members that it still finds, \
+            and they tell the others. If all may move at once, give each node the same `--seed`: the peer address \
+            of one or more nodes that are always found.
             """
     )
 
@@ -42,6 +47,12 @@ struct NodeStart: AsyncParsableCommand {
     @Option(name: .long, help: "File with the cluster key, made by `quire cluster key --out FILE`.")
     var clusterKeyFile: String
 
+    @Option(
+        name: .customLong("seed"),
+        help: ArgumentHelp("Peer address at which a node of the cluster may be found.", valueName: "host:port")
+    )
+    var seeds: [String] = []
+
     @Option(name: .long, help: "Storage threads; partition p is served by thread p mod SHARDS.")
     var shards = 2
 
@@ -50,6 +61,13 @@ struct NodeStart: AsyncParsableCommand {
 
     @Option(name: .long, help: "Largest value in bytes.")
     var maxValue = 1 << 20
+
+    @Option(name: .long, help: "Seconds in which every replica is compared with its fellows once.")
+    var repairCycle = 600
+
+    @Option(name: .long, help: "Milliseconds of clients' p99 above which background work steps back.")
+    var latencyTarget = 50
+    @OptionGroup var tombstones: TombstoneOptions
 
     @Option(name: .long, help: "The least important messages to log.")
     var logLevel = LogLevel.info
@@ -74,8 +92,21 @@ struct NodeStart: AsyncParsableCommand {
         }
         let named = [self.proxyPort, self.peerPort, self.httpPort].filter { $0 != 0 }
         guard Set(named).count == named.count else { throw ValidationError("The three ports must differ.") }
+        for seed in self.seeds where Endpoint(seed) == nil {
+            throw ValidationError("--seed '\(seed)' is not HOST:PORT.")
+        }
+        guard self.seeds.count <= SeedBook.countMax else {
+            throw ValidationError("At most \(SeedBook.countMax) seeds; a few that are reliable are enough.")
+        }
+        for (option, text) in [("--name", self.name ?? ""), ("--zone", self.zone), ("--host", self.host)]
+        where text.utf8.count > GossipEntry.textBytesMax {
+            throw ValidationError("\(option) may have at most \(GossipEntry.textBytesMax) bytes.")
+        }
         guard (1...64).contains(self.shards), (1...64).contains(self.loops) else {
             throw ValidationError("--shards and --loops must be in 1...64.")
+        }
+        guard (1...1 << 30).contains(self.repairCycle), (1...1 << 30).contains(self.latencyTarget) else {
+            throw ValidationError("--repair-cycle and --latency-target must be at least 1.")
         }
         guard (1...64 << 20).contains(self.maxValue) else {
             throw ValidationError("--max-value must be in 1...\(64 << 20) bytes.")
@@ -83,7 +114,7 @@ struct NodeStart: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configuration = NodeConfiguration(
+        var configuration = NodeConfiguration(
             dataDirectory: self.data,
             name: self.name,
             zone: self.zone,
@@ -94,8 +125,12 @@ struct NodeStart: AsyncParsableCommand {
             clusterKey: try ClusterKeyFile.read(self.clusterKeyFile),
             loopCount: self.loops,
             shardCount: self.shards,
-            valueBytesMax: self.maxValue
+            valueBytesMax: self.maxValue,
+            repairCycle: .seconds(self.repairCycle),
+            latencyTarget: .milliseconds(self.latencyTarget),
+            seeds: self.seeds.compactMap { Endpoint($0) }
         )
+        configuration.tombstones = self.tombstones.settings
         let logger = NodeGroup.logger("quire", level: self.logLevel)
         let node = try await NodeGroup.open(configuration, logger: logger)
         try await NodeGroup.run([node], logger: logger)

@@ -68,3 +68,8 @@ extension Duration {
         Double(self.components.seconds) + Double(self.components.attoseconds) / 1e18
     }
 }
+
+extension Double {
+    /// For programs that read numbers and for people who read them there: two decimals at most.
+    var toHundredths: Double { (self * 100).rounded() / 100 }
+}

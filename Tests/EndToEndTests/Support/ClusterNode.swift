@@ -13,6 +13,8 @@ actor ClusterNode {
         var keyFile: String
         /// Options after those that every node gets.
         var options: [String] = []
+        /// Drawn when `nil`.
+        var ports: Ports?
     }
 
     struct Ports: Codable, Sendable {
@@ -33,7 +35,7 @@ actor ClusterNode {
 
     init(_ shape: Shape) throws {
         self.shape = shape
-        self.ports = try Ports.draw()
+        self.ports = try shape.ports ?? Ports.draw()
     }
 
     nonisolated var name: String { self.shape.name }

@@ -14,6 +14,8 @@ actor ProcessCluster {
         var writeQuorum = 2
         /// For every node.
         var options: [String] = ["--shards", "1", "--loops", "1"]
+        /// The smallest W that a request may ask for, if it is not the cluster's own.
+        var minWriteQuorum: Int?
 
         /// One node, which is all of its cluster.
         static let single = Shape(nodes: 1, partitions: 8, replicas: 1, readQuorum: 1, writeQuorum: 1)
@@ -111,6 +113,7 @@ actor ProcessCluster {
             "cluster", "init", "--partitions", "\(self.shape.partitions)", "--replicas", "\(self.shape.replicas)",
             "--read-quorum", "\(self.shape.readQuorum)", "--write-quorum", "\(self.shape.writeQuorum)",
         ]
+        if let smallest = self.shape.minWriteQuorum { arguments += ["--min-write-quorum", "\(smallest)"] }
         for node in self.nodes.dropFirst() { arguments += ["--peer", node.peer] }
         let outcome = try await self.quire(arguments)
         try #require(outcome.status == 0, "\(outcome.testDescription)")

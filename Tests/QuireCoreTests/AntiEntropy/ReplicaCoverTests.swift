@@ -3,49 +3,46 @@ import Testing
 
 @Suite struct ReplicaCoverTests {
     private let partition = PartitionID(3)
-    private let limit = PageLimit(records: 1000)
+    private let same = [UInt128](repeating: 7, count: 32)
 
-    private func key(_ number: Int) throws -> Key { try #require(Key("key\(number)")) }
-
-    private func leaves(_ keys: Key...) -> MerkleLeaves {
-        var leaves = MerkleLeaves()
-        for key in keys { leaves.replace(0, with: 5, at: key.hash) }
-        return leaves
+    private func readRoot(_ node: NodeID) -> ReplicaCover.Action {
+        .ask(node, .readSums(self.partition, [.root]))
     }
 
-    @Test func equalLeavesNeedNoRecords() throws {
-        let same = self.leaves(try self.key(1))
+    @Test func comparesWithOnePeerAfterTheOther() {
         var cover = ReplicaCover(partition: self.partition, peers: [.a, .b])
-        #expect(cover.start() == .ask(.a, .readLeaves(self.partition)))
-        #expect(cover.answered(.peer(.leaves(same))) == .store(.leaves(.replica(self.partition))))
-        #expect(cover.answered(.storage(.leaves(same))) == .ask(.b, .readLeaves(self.partition)))
-        _ = cover.answered(.peer(.leaves(same)))
-        #expect(cover.answered(.storage(.leaves(same))) == .finish)
+        #expect(cover.start() == self.readRoot(.a))
+        #expect(cover.answered(.peer(.sums(self.same))) == .store(.sums(.replica(self.partition), [.root])))
+        #expect(cover.answered(.storage(.sums(self.same))) == self.readRoot(.b))
+        _ = cover.answered(.peer(.sums(self.same)))
+        #expect(cover.answered(.storage(.sums(self.same))) == .finish)
         #expect(cover.receivedRecords == 0)
     }
 
-    @Test func readsEveryPageOfALeafThatDiffersAndStoresItBeforeTheNext() throws {
-        let key = try self.key(1)
-        let leaf = MerkleLeaves.leaf(of: key.hash)
-        let entry = KeyedRecord(key: key, record: .minted(1))
-        var cover = ReplicaCover(partition: self.partition, peers: [.a])
-        _ = cover.start()
-        _ = cover.answered(.peer(.leaves(self.leaves(key))))
-        #expect(
-            cover.answered(.storage(.leaves(MerkleLeaves())))
-                == .ask(.a, .leafEntries(self.partition, leaf: leaf, after: nil, limit: self.limit))
-        )
-        #expect(
-            cover.answered(.peer(.page([entry], isLast: false)))
-                == .store(.mergeBatch(.replica(self.partition), [entry]))
-        )
-        let after = ScanPosition(key: key)
-        #expect(
-            cover.answered(.storage(.durable(.at(1))))
-                == .ask(.a, .leafEntries(self.partition, leaf: leaf, after: after, limit: self.limit))
-        )
-        #expect(cover.answered(.peer(.page([], isLast: true))) == .finish)
-        #expect(cover.receivedRecords == 1)
+    @Test func holdsInTheEndWhatEachPeerHeld() throws {
+        let keys = try (0..<30).map { try #require(Key("key\($0)")) }
+        var own = ReplicaModel()
+        var peers: [NodeID: ReplicaModel] = [
+            .a: ReplicaModel(Dictionary(uniqueKeysWithValues: keys.prefix(20).map { ($0, .minted(1)) })),
+            .b: ReplicaModel(Dictionary(uniqueKeysWithValues: keys.suffix(20).map { ($0, .minted(2)) })),
+        ]
+        var cover = ReplicaCover(partition: self.partition, peers: [.a, .b])
+        var action = cover.start()
+        while case let current = action, current != .finish {
+            switch current {
+            case .ask(let node, let message):
+                let answer = peers[node]?.answer(message)
+                action = cover.answered(.peer(answer ?? .failed("no such peer")))
+            case .store(let command): action = cover.answered(.storage(own.answer(command)))
+            case .fail(let reason):
+                Issue.record("\(reason)")
+                return
+            case .finish: return
+            }
+        }
+        #expect(own.records.count == 30)
+        #expect(own.records[keys[15]] == .minted(1).merging(.minted(2)))
+        #expect(cover.receivedRecords == 40)
     }
 
     @Test func noPeersAreCoveredAtOnce() {
@@ -62,22 +59,27 @@ import Testing
     @Test func aPeerThatRefusesIsNotCovered() {
         var cover = ReplicaCover(partition: self.partition, peers: [.a])
         _ = cover.start()
-        guard case .fail = cover.answered(.peer(.failed("quarantined"))) else {
-            Issue.record("a refusal was taken for an answer")
-            return
-        }
+        #expect(cover.answered(.peer(.failed("quarantined"))) == .fail("the peer: quarantined"))
     }
 
     @Test func recordsThatCannotBeStoredAreNotCovered() throws {
-        let key = try self.key(1)
+        let key = try #require(Key("key"))
+        var peer = ReplicaModel([key: .minted(1)])
+        var own = ReplicaModel()
         var cover = ReplicaCover(partition: self.partition, peers: [.a])
-        _ = cover.start()
-        _ = cover.answered(.peer(.leaves(self.leaves(key))))
-        _ = cover.answered(.storage(.leaves(MerkleLeaves())))
-        _ = cover.answered(.peer(.page([KeyedRecord(key: key, record: .minted(1))], isLast: true)))
-        guard case .fail = cover.answered(.storage(.failed(.overloaded))) else {
-            Issue.record("a failed merge was taken for a durable one")
-            return
+        var action = cover.start()
+        while action != .finish {
+            switch action {
+            case .ask(_, let message): action = cover.answered(.peer(peer.answer(message)))
+            case .store(.mergeBatch):
+                action = cover.answered(.storage(.failed(.overloaded)))
+                #expect(action == .fail("own storage: \(StorageFailure.overloaded)"))
+                return
+            case .store(let command): action = cover.answered(.storage(own.answer(command)))
+            case .finish, .fail:
+                Issue.record("a failed merge was taken for a durable one")
+                return
+            }
         }
     }
 }

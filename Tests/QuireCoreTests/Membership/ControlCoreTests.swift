@@ -52,7 +52,12 @@ import Testing
         let layout = try self.initial()
         var core = Self.core(1, [layout])
         let effects = core.handle(.started(Self.state(layout)), now: .zero)
-        #expect(effects == [.adopt(layout), .drain(layout.version), .keepOnly(layout.partitionCount.partitions)])
+        let others = layout.members.dropFirst().map { PeerTarget(id: $0.id, endpoints: [$0.peer]) }
+        #expect(
+            effects == [
+                .link(others), .adopt(layout), .drain(layout.version), .keepOnly(layout.partitionCount.partitions),
+            ]
+        )
     }
 
     /// A stranger keeps the layout in which its invitation became void; it is not a member by that.

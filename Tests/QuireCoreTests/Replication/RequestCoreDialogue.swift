@@ -20,6 +20,11 @@ struct RequestCoreDialogue {
         self.core.handle(event, now: Moment(elapsed: self.time, wallMilliseconds: 1000))
     }
 
+    /// Lets time pass without telling the core.
+    mutating func pass(_ duration: Duration) {
+        self.time += duration
+    }
+
     /// Lets time pass, and tells the core.
     mutating func wait(_ duration: Duration) -> [RequestCore.Effect] {
         self.time += duration

@@ -175,6 +175,7 @@ import Testing
         let layout = try Layout.initial(Member.inZones([3]), partitions: 8)
         var core = RequestCore(configuration: .init(node: .a, seed: 1, bytesInFlightMax: 1000))
         let now = Moment(elapsed: .zero, wallMilliseconds: 1000)
+        _ = core.handle(.peerConnected(.b), now: now)
         _ = core.handle(.layoutAdopted(layout), now: now)
         let key = try #require(Key("k"))
         let large = PutRequest(key: key, value: Array(repeating: 1, count: 2000), supersession: .older)
@@ -190,7 +191,7 @@ import Testing
         let partition = dialogue.layout.partitionCount.partition(of: key)
         let request = RequestCore.PeerRequestID(link: 2, correlation: 5)
         let late = MessageTiming(age: .seconds(3), budget: .seconds(2))
-        #expect(dialogue.handle(.peerAsked(request, .get(partition, key), late)).isEmpty)
+        #expect(dialogue.handle(.peerAsked(request, .get(partition, key), late)).storeTokens.isEmpty)
         let fresh = MessageTiming(age: .seconds(1), budget: .seconds(2))
         #expect(dialogue.handle(.peerAsked(request, .get(partition, key), fresh)).count == 1)
     }

@@ -132,4 +132,20 @@ import Testing
         let found = try parser.next(&buffer)
         #expect(found?.message == .putBatch(PartitionID(3), entries))
     }
+
+    @Test func refusesBatchesOfTombstonesBeyondTheirBound() throws {
+        let pair = "$1\r\nk\r\n$16\r\n0123456789abcdef\r\n"
+        for count in [TombstoneBatch.countMax, TombstoneBatch.countMax + 1] {
+            var buffer = ByteBuffer(
+                string: "*11\r\n$16\r\nattestTombstones\r\n:1\r\n:0\r\n:1\r\n:1\r\n:0\r\n:3\r\n:1\r\n:5\r\n:5\r\n"
+                    + "*\(2 * count)\r\n" + String(repeating: pair, count: count)
+            )
+            var parser = PeerMessageParser()
+            if count > TombstoneBatch.countMax {
+                #expect(throws: PeerCodecError.self) { try parser.next(&buffer) }
+            } else {
+                #expect(try parser.next(&buffer) != nil)
+            }
+        }
+    }
 }

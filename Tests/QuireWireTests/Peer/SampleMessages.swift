@@ -3,8 +3,8 @@ import QuireCore
 /// At least one message of every type, with seeded contents.
 enum SampleMessages {
     static func all(_ random: inout SeededGenerator) -> [PeerMessage] {
-        Self.requests(&random) + Self.answers(&random) + Self.results(&random).map { .coordinated($0) }
-            + (Self.layoutMessages(&random) + Self.transferMessages(&random)).map { .control($0) }
+        Self.requests(&random) + Self.answers(&random) + Self.repairMessages(&random)
+            + Self.results(&random).map { .coordinated($0) } + Self.controlMessages(&random).map { .control($0) }
     }
 
     private static func partition(_ random: inout SeededGenerator) -> PartitionID {
@@ -65,6 +65,33 @@ enum SampleMessages {
         ]
     }
 
+    private static func repairMessages(_ random: inout SeededGenerator) -> [PeerMessage] {
+        let hashes = Set((0..<random.number(0...5)).map { _ in random.next() }).sorted().map(KeyHash.init(rawValue:))
+        let leaves = Set((0..<random.number(1...5)).map { _ in random.number(0...1023) }).sorted()
+        let digest = { (random: inout SeededGenerator) in UInt128(random.next()) << 64 | UInt128(random.next()) }
+        return [
+            .readSums(Self.partition(&random), [.root]),
+            .readSums(Self.partition(&random), Array(MerkleNode.root.children.prefix(random.number(1...32)))),
+            .readSums(Self.partition(&random), leaves.map { MerkleNode(leaf: $0) }),
+            .readDigests(
+                Self.partition(&random),
+                Array(MerkleNode(leaf: random.number(0...1023)).children.suffix(random.number(1...64)))
+            ),
+            .readRecords(Self.partition(&random), hashes, limit: PageLimit(records: random.number(0...1000))),
+            .offer(
+                Self.partition(&random),
+                (0..<random.number(0...4)).map { _ in KeyDigest(key: random.key(), digest: digest(&random)) }
+            ),
+            .deliver(Self.partition(&random), Self.page(&random)),
+            .sums((0..<random.number(0...40)).map { _ in digest(&random) }),
+            .digests(
+                hashes.map { HashDigest(hash: $0, digest: digest(&random)) },
+                covered: random.number(0...1000)
+            ),
+            .lacking((0..<random.number(0...9)).map { _ in random.number(0...1000) }),
+        ]
+    }
+
     private static func results(_ random: inout SeededGenerator) -> [ClientResult] {
         [
             .record(random.record()),
@@ -73,7 +100,7 @@ enum SampleMessages {
             .count(random.number(0...1 << 50)),
             .failed(.quorumLost(acknowledged: random.number(0...6), required: 2, operation: .read)),
             .failed(.quorumLost(acknowledged: 1, required: random.number(2...7), operation: .write)),
-            .failed(.notInitialised), .failed(.overloaded), .failed(.notDurable(random.text())),
+            .failed(.notInitialised), .failed(.starting), .failed(.overloaded), .failed(.notDurable(random.text())),
             .failed(.invalid(random.text())),
         ]
     }
@@ -107,8 +134,42 @@ enum SampleMessages {
             .refused(version, promised: ballot, decided: version.next), .decided(layout), .adopted(version),
             .drain(version), .drained(version), .collectReceipts,
             .receipts(
-                phases.map { PartitionReceipt(partition: Self.partition(&random), phase: $0, receipt: receipt) }
+                phases.map { PartitionReceipt(partition: Self.partition(&random), phase: $0, receipt: receipt) },
+                hintsHeld: random.number(0...1 << 20)
             ),
+        ]
+    }
+
+    private static func entry(_ random: inout SeededGenerator) -> GossipEntry {
+        let endpoints = (0..<3).map { _ in Endpoint(host: random.text(), port: random.number(0...65535)) }
+        let figures = (0..<random.number(0...5)).map { ("f\($0)", random.number(0...GossipEntry.numberMax)) }
+        return GossipEntry(
+            member: Member(
+                id: NodeID(rawValue: random.next()),
+                name: random.text(),
+                zone: random.text(),
+                peer: endpoints[0],
+                proxy: endpoints[1],
+                http: endpoints[2]
+            ),
+            stamp: .init(
+                incarnation: random.number(0...GossipEntry.numberMax),
+                version: random.number(0...GossipEntry.numberMax)
+            ),
+            layoutVersion: LayoutVersion(random.number(0...1 << 30)),
+            figures: GossipFigures(Dictionary(uniqueKeysWithValues: figures)) ?? GossipFigures()
+        )
+    }
+
+    private static func gossipMessages(_ random: inout SeededGenerator) -> [ControlMessage] {
+        let version = LayoutVersion(random.number(0...1 << 30))
+        let entries = (0..<random.number(0...4)).map { _ in Self.entry(&random) }
+        let nodes = (0..<random.number(0...4)).map { _ in NodeID(rawValue: random.next()) }
+        return [
+            .gossipDigests(version, []), .gossipDigests(version, entries.map(\.digest)),
+            .gossipDifference(version, entries: entries, wanted: nodes),
+            .gossipDifference(version, entries: [], wanted: []),
+            .gossipEntries(entries),
         ]
     }
 
@@ -129,7 +190,33 @@ enum SampleMessages {
             .imageStored(nil), .imageStored(random.bytes(0...40)),
             .checkRepository(random.text(), intent: random.text()),
             .repositoryChecked(failure: nil), .repositoryChecked(failure: random.text()),
-            .collectStatistics, .statistics(random.bytes(0...40)),
+            .settleHints, .hintsSettled(unserved: []),
+            .hintsSettled(unserved: [HintGap(partition: partition, member: NodeID(rawValue: random.next()))]),
+            .collectStatistics, .collectRoots, .statistics(random.bytes(0...40)), .startRepair,
+            .repairStarted(pairs: random.number(0...5000)),
         ]
+    }
+
+    private static func controlMessages(_ random: inout SeededGenerator) -> [ControlMessage] {
+        Self.layoutMessages(&random) + Self.gossipMessages(&random) + Self.transferMessages(&random)
+            + Self.tombstoneMessages(&random)
+    }
+
+    private static func tombstoneMessages(_ random: inout SeededGenerator) -> [ControlMessage] {
+        let items = (0..<random.number(0...5)).map { _ in
+            TombstoneBatch.Item(key: random.key(), digest: UInt128(random.next()) << 64 | UInt128(random.next()))
+        }
+        let batch = TombstoneBatch(
+            partition: Self.partition(&random),
+            version: LayoutVersion(random.number(0...1 << 30)),
+            settledMilliseconds: UInt64(random.number(0...1 << 50)),
+            distanceMilliseconds: UInt64(random.number(0...1 << 30)),
+            items: items
+        )
+        let exceptions = (0..<random.number(0...5)).map { _ in random.number(0...TombstoneBatch.countMax - 1) }
+        return [
+            .attestTombstones(batch), .dropTombstones(batch),
+            .tombstonesAnswered(.granted(epoch: random.next(), exceptions: exceptions)),
+        ] + TombstoneObstacle.allCases.map { .tombstonesAnswered(.refused($0)) }
     }
 }

@@ -1,0 +1,133 @@
+import QuireCore
+
+/// Fixed configurations: what random ones rarely hit hard enough, and where each planted defect must be caught.
+package enum Scenario: String, Sendable, CaseIterable {
+    /// Three nodes, crashes and cuts.
+    case steady
+    /// A join and a leave under the same.
+    case moving
+    /// Many keys, so that reads do not repair everything, and links that break all the time, while partitions move.
+    case lossy
+    /// Full, slow, damaged and lost disks.
+    case disks
+    /// Wall clocks that are far apart, plain verbs alone.
+    case clocks
+    /// Five nodes that stop for longer than every timeout.
+    case pauses
+    /// Few keys that everybody reads, reconciles and writes.
+    case hot
+    /// Six nodes, W = N: every node that is away needs a stand-in.
+    case sloppy
+    /// One replica of each partition: whoever cannot reach it stands in.
+    case lonely
+    /// Stand-ins while rows move.
+    case wandering
+    /// Partitions move while messages are slow and W = N, so that much is in flight and none of it may be missed.
+    case sluggish
+    /// Many keys and lost messages, and nobody repairs: replicas differ while rows move.
+    case thin
+    /// Nothing goes wrong but time: joins and leaves in a row.
+    case calm
+
+    package func configuration(seed: UInt64) -> SimulationConfiguration {
+        var configuration = SimulationConfiguration(seed: seed)
+        configuration.faults = .rough
+        switch self {
+        case .steady:
+            break
+        case .moving:
+            configuration.spares = 1
+            configuration.membershipChanges = [.join(4), .leave(2)]
+            configuration.faults.gaps[.crash] = .milliseconds(1500)
+        case .lossy:
+            configuration.spares = 1
+            configuration.membershipChanges = [.join(4), .leave(2)]
+            configuration.workload.keys = 12
+            configuration.workload.clients = 10
+            configuration.faults = FaultMix(loss: 0.02, slowness: 0.05, gaps: Self.cuts(every: .milliseconds(700)))
+        case .disks:
+            configuration.founders = 4
+            configuration.faults.gaps = [
+                .crash: .milliseconds(1500), .slowDisk: .seconds(2), .fullDisk: .seconds(2),
+                .corruption: .milliseconds(300), .lostDisk: .seconds(2), .isolation: .seconds(2),
+            ]
+        case .clocks:
+            configuration.workload = WorkloadMix([.register: 3, .churn: 1, .pinned: 1])
+            configuration.workload.keys = 2
+            configuration.faults.clockSkewMilliseconds = 3000
+            configuration.faults.clockDrift = 0.1
+            configuration.faults.gaps[.clockJump] = .milliseconds(400)
+        case .pauses:
+            configuration.founders = 5
+            configuration.faults.lateness = 0.004
+            configuration.faults.gaps = [.pause: .milliseconds(500), .crash: .seconds(2), .swizzle: .seconds(2)]
+        case .hot:
+            configuration.workload = WorkloadMix([.causal: 3, .set: 2, .counter: 2, .cart: 2])
+            configuration.workload.keys = 2
+            configuration.workload.sharesPartition = true
+            configuration.workload.foreignContexts = 0.1
+            configuration.workload.clients = 8
+            configuration.workload.pauseMax = 4000
+        case .sloppy, .lonely, .wandering, .sluggish, .thin, .calm:
+            self.spread(&configuration)
+        }
+        return configuration
+    }
+
+    /// Stand-ins, and rows that move.
+    private func spread(_ configuration: inout SimulationConfiguration) {
+        switch self {
+        case .steady, .moving, .lossy, .disks, .clocks, .pauses, .hot:
+            preconditionFailure("\(self) is configured elsewhere")
+        case .sloppy:
+            configuration.founders = 6
+            configuration.quorums = QuorumSettings(replicaCount: 3, readQuorum: 1, writeQuorum: 3)
+            configuration.faults.gaps = [
+                .crash: .milliseconds(500), .isolation: .milliseconds(1200), .slowDisk: .milliseconds(500),
+            ]
+        case .lonely:
+            configuration.founders = 5
+            configuration.quorums = QuorumSettings(replicaCount: 1, readQuorum: 1, writeQuorum: 1)
+            configuration.workload = WorkloadMix([.causal: 2, .register: 2, .set: 1])
+            configuration.workload.keys = 2
+            configuration.faults = FaultMix(loss: 0.01, gaps: Self.cuts(every: .milliseconds(500)))
+        case .wandering:
+            configuration.founders = 4
+            configuration.spares = 2
+            configuration.membershipChanges = [.join(5), .join(6), .leave(1), .leave(2)]
+            configuration.quorums = QuorumSettings(replicaCount: 2, readQuorum: 1, writeQuorum: 2)
+            configuration.faults = FaultMix(loss: 0.01, slowness: 0.02, gaps: [.isolation: .milliseconds(700)])
+        case .sluggish:
+            configuration.spares = 2
+            configuration.membershipChanges = [.join(4), .leave(2), .join(5), .leave(1)]
+            configuration.quorums = QuorumSettings(replicaCount: 3, readQuorum: 1, writeQuorum: 3)
+            configuration.repairs = false
+            configuration.workload = WorkloadMix([.register: 3, .churn: 1])
+            configuration.workload.reads = 0.2
+            configuration.workload.keys = 8
+            configuration.workload.clients = 10
+            configuration.workload.pauseMax = 3000
+            configuration.duration = .seconds(6)
+            configuration.faults = FaultMix(loss: 0.003, slowness: 0.15, clockSkewMilliseconds: 1000)
+        case .thin:
+            configuration.spares = 2
+            configuration.membershipChanges = [.join(4), .leave(2), .join(5), .leave(1)]
+            configuration.repairs = false
+            configuration.workload = WorkloadMix([.register: 3])
+            configuration.workload.keys = 60
+            configuration.workload.reads = 0.05
+            configuration.workload.clients = 8
+            configuration.workload.pauseMax = 8000
+            configuration.duration = .seconds(6)
+            configuration.faults = FaultMix(loss: 0.05, slowness: 0.05)
+        case .calm:
+            configuration.spares = 2
+            configuration.membershipChanges = [.join(4), .join(5), .leave(1), .leave(4)]
+            configuration.faults = .none
+        }
+    }
+
+    private static func cuts(every gap: Duration) -> [Fault: Duration] {
+        [.partialPartition: gap, .oneWayPartition: gap, .isolation: gap, .split: gap]
+    }
+}
