@@ -45,7 +45,7 @@ extension SimulatedCluster {
                 copies: self.missingCopies(of: record, for: put, since: operation.layout)
             )
         }
-        self.checker.ended(operation, result, now: self.queue.now)
+        self.checker.ended(operation, result, lostCopy: self.mayHaveLostCopy(of: operation), now: self.queue.now)
         self.workload.learned(operation, result, using: &self.random)
         var most = self.configuration.workload.pauseMax
         if case .failed = result {
@@ -55,6 +55,14 @@ extension SimulatedCluster {
         if case .stored = result {
             self.crashAfterAcknowledgement()
         }
+    }
+
+    /// A node that had acknowledged the write may have lost its copy before the quorum was complete.
+    private func mayHaveLostCopy(of operation: Workload.Operation) -> Bool {
+        guard case .put(let put) = operation.request,
+            let lossAt = self.lossAt[self.partitionCount.partition(of: put.key)]
+        else { return false }
+        return operation.began <= lossAt
     }
 
     func clientGivesUp(_ client: Int, _ number: UInt64) {

@@ -43,7 +43,7 @@ extension SimulatedCluster {
 
         init(_ cluster: SimulatedCluster, _ key: Key, _ partition: PartitionID, _ record: Record) {
             guard let history = cluster.checker.histories[key] else { return }
-            let due = history.shown(record)
+            let due = history.shown(record).subtracting(history.collected)
             for id in cluster.order {
                 let storage = cluster.node(id).storage
                 let isReplica = due.isSubset(

@@ -10,7 +10,8 @@ extension SimulatedCluster {
             case .answerClient(let id, let result):
                 self.clientAnswered(id, result)
             case .store(let token, let command):
-                self.execute(command, token: token, at: node)
+                node.noteHint(command)
+                self.execute(self.expiring(command), token: token, at: node)
             case .askPeer(let peer, let correlation, let message, let budget):
                 _ = self.send(message, from: node, to: peer, origin: .request(correlation), budget: budget)
             case .answerPeer(let request, let message):
@@ -48,7 +49,9 @@ extension SimulatedCluster {
                 let count = node.storage.hintCount
                 self.perform(node.control.handle(.hintsCounted(count), now: self.queue.now), at: node)
             case .keepOnly(let partitions):
-                node.storage.keepOnly(self.kept(partitions, at: node))
+                let kept = self.kept(partitions, at: node)
+                self.partitionCount.partitions.filter { !kept.contains($0) }.forEach { node.disturbed($0) }
+                node.storage.keepOnly(kept)
                 self.noteStorage(of: node)
             case .answerOperator(_, let result):
                 self.operatorAnswered(result)
@@ -125,7 +128,29 @@ extension SimulatedCluster {
 
     // MARK: Storage
 
+    /// Puts carry no expiry yet, records do: keys that fade get theirs on their way to the storage that mints.
+    private func expiring(_ command: StorageCommand) -> StorageCommand {
+        guard case .mint(let store, let request) = command, request.value != nil,
+            self.workload.fadingKeys.contains(request.key)
+        else { return command }
+        let lifetime = UInt64(Workload.fadingMilliseconds)
+        return .mint(
+            store,
+            MintRequest(
+                key: request.key,
+                value: request.value,
+                supersession: request.supersession,
+                timestamp: request.timestamp,
+                request: request.request,
+                expiryMilliseconds: request.timestamp.wallMilliseconds + lifetime
+            )
+        )
+    }
+
     func execute(_ command: StorageCommand, token: UInt64, at node: SimulatedNode, isRefetch: Bool = false) {
+        if self.configuration.mutation == .rewritesWhatExpired {
+            node.storage.rewriteExpired(command, now: node.moment(at: self.queue.now).wallMilliseconds)
+        }
         let answers = node.storage.execute(command, token: token, isRefetch: isRefetch)
         self.noteStorage(of: node)
         if !answers.isEmpty {
@@ -142,7 +167,9 @@ extension SimulatedCluster {
             case .minted(let minting): self.checker.minted(minting, at: node.id)
             case .synced(.replica, let key, let before, let after):
                 self.checker.synced(key, before, after, at: node.id)
-            case .synced(.hints, let key, let before, _):
+            case .synced(.hints, let key, let before, let after):
+                self.checker.checkForgotten(after, of: key, at: node.id)
+                guard !before.isEmpty else { continue }
                 // A hint may have been dropped and begun anew since the last sync.
                 self.checker.gaveUp(before, of: key, at: node.id, left: self.copiesLeft(of: key))
             case .collected(let key, let record): self.checker.collected(record, of: key)
@@ -216,7 +243,7 @@ extension SimulatedCluster {
         return true
     }
 
-    private func reply(_ request: RequestCore.PeerRequestID, _ message: PeerMessage, from node: SimulatedNode) {
+    func reply(_ request: RequestCore.PeerRequestID, _ message: PeerMessage, from node: SimulatedNode) {
         let asker = NodeID(rawValue: request.link)
         if case .failed = message {
             node.refused.insert(request.correlation)
@@ -252,19 +279,29 @@ extension SimulatedCluster {
         // but one of a request that was refused would be executed for the first time after its refusal.
         guard !node.refused.contains(ask) else { return }
         self.traced(ask)
-        let request = RequestCore.PeerRequestID(link: asker.rawValue, correlation: ask)
+        // Only the first delivery has somebody who waits: the other's answer, perhaps a refusal, reaches nobody.
+        let isFirst = node.seen.insert(ask).inserted
+        let correlation = isFirst ? ask : ask | Self.duplicate
+        let request = RequestCore.PeerRequestID(link: asker.rawValue, correlation: correlation)
         guard case .control(let control) = message else {
-            let timing = MessageTiming(age: self.queue.now - sentAt.time, budget: sentAt.budget)
+            let isBlind = self.configuration.mutation == .acceptsLateMessages
+            let timing: MessageTiming =
+                isBlind ? .fresh : MessageTiming(age: self.queue.now - sentAt.time, budget: sentAt.budget)
             let now = node.moment(at: self.queue.now)
             self.perform(node.request.handle(.peerAsked(request, message, timing), now: now), at: node)
             return
         }
-        if let answer = self.answerOfSource(control, at: node) {
+        if let (purpose, batch) = control.askedOfWitness {
+            self.witness(purpose, batch, for: .peer(request), at: node)
+        } else if let answer = self.answerOfSource(control, at: node) {
             self.reply(request, .control(answer), from: node)
         } else {
             self.perform(node.control.handle(.peerAsked(request, control), now: self.queue.now), at: node)
         }
     }
+
+    /// Set in the correlations of requests that came before.
+    private static var duplicate: UInt64 { 1 << 62 }
 
     func answerArrived(at id: NodeID, _ ask: UInt64, _ message: PeerMessage) {
         let node = self.node(id)

@@ -150,6 +150,7 @@ extension SimulatedCluster {
             !node.storage.quarantined.contains(partition), self.mayLose([partition])
         else { return }
         self.losses[partition, default: 0] += 1
+        self.lossAt[partition] = self.queue.now
         self.traced(UInt64(partition.rawValue))
         node.storage.damaged(partition)
     }
@@ -159,6 +160,7 @@ extension SimulatedCluster {
         guard node.isUp, !partitions.isEmpty, node.storage.quarantined.isEmpty, self.mayLose(partitions) else { return }
         for partition in partitions {
             self.losses[partition, default: 0] += 1
+            self.lossAt[partition] = self.queue.now
         }
         self.crash(node.id)
         node.storage.lost(partitions.filter { self.newestLayout?.holders(of: $0).contains(node.id) ?? false })

@@ -25,6 +25,14 @@ extension SimulatedCluster {
             let action = hints.start()
             node.tasks[id]?.machine = .hints(hints)
             self.perform(action, of: id, at: node)
+        case .collection(var collection):
+            let action = collection.start()
+            node.tasks[id]?.machine = .collection(collection)
+            self.perform(action, of: id, at: node)
+        case .witness(var witness):
+            let action = witness.start()
+            node.tasks[id]?.machine = .witness(witness)
+            self.perform(action, of: id, at: node)
         }
     }
 
@@ -46,6 +54,15 @@ extension SimulatedCluster {
         case .hints(var hints):
             let action = hints.answered(answer.ofExchange)
             node.tasks[id]?.machine = .hints(hints)
+            self.perform(action, of: id, at: node)
+        case .collection(var collection):
+            let action = collection.told(answer, now: node.moment(at: self.queue.now))
+            node.tasks[id]?.machine = .collection(collection)
+            self.perform(action, of: id, at: node)
+        case .witness(var witness):
+            guard case .storage(let outcome) = answer else { return }
+            let action = witness.answered(outcome)
+            node.tasks[id]?.machine = .witness(witness)
             self.perform(action, of: id, at: node)
         }
     }
@@ -70,6 +87,7 @@ extension SimulatedCluster {
                 return
             }
             node.storage.install(entries, in: task.partition)
+            node.disturbed(task.partition)
             self.finishLocally(id, at: node)
         case .unseal(let source, let seal):
             guard let task = node.tasks[id], case .transfer(var transfer) = task.machine else { return }
@@ -128,7 +146,7 @@ extension SimulatedCluster {
         }
     }
 
-    private func ask(_ peer: NodeID, _ message: PeerMessage, for id: UInt64, at node: SimulatedNode) {
+    func ask(_ peer: NodeID, _ message: PeerMessage, for id: UInt64, at node: SimulatedNode) {
         if !self.send(message, from: node, to: peer, origin: .task(id)) {
             // Not at once: the machine is in the middle of its step.
             self.queue.schedule(
@@ -155,9 +173,10 @@ extension SimulatedCluster {
             // Fellows may have changed meanwhile: then it begins anew.
             if node.control.layout?.version == version {
                 node.storage.refetched(task.partition)
+                node.disturbed(task.partition)
             }
             return
-        case .repair, .deliverHints: return
+        case .repair, .deliverHints, .collect, .witness: return
         }
         let proof = PartitionReceipt(partition: task.partition, phase: phase, receipt: receipt)
         self.perform(node.control.handle(.covered(proof), now: self.queue.now), at: node)
@@ -169,7 +188,7 @@ extension SimulatedCluster {
         case .fill, .takeOver:
             let event = ControlCore.Event.coverFailed(task.partition, reason: reason)
             self.perform(node.control.handle(event, now: self.queue.now), at: node)
-        case .refetch, .repair, .deliverHints:
+        case .refetch, .repair, .deliverHints, .collect, .witness:
             return
         }
     }
@@ -180,6 +199,7 @@ extension SimulatedCluster {
     func workInBackground(at node: SimulatedNode) {
         guard let layout = node.layout else { return }
         self.refetchSome(at: node)
+        self.collectTombstones(at: node, layout)
         let isOn = self.isHealed || self.configuration.repairs
         guard isOn else { return }
         let now = self.queue.now
@@ -233,6 +253,7 @@ extension NodeTask.Answer {
         case .peer(let message): .peer(message)
         case .storage(let outcome): .storage(outcome)
         case .done: .done(checksum: "")
+        case .timePassed: .failed("nothing was waited for")
         case .failed(let reason): .failed(reason)
         }
     }
@@ -241,8 +262,20 @@ extension NodeTask.Answer {
         switch self {
         case .peer(let message): .peer(message)
         case .storage(let outcome): .storage(outcome)
-        case .done: .unreachable("nothing was to be done")
+        case .done, .timePassed: .unreachable("nothing was to be done")
         case .failed(let reason): .unreachable(reason)
+        }
+    }
+}
+
+extension TombstoneCollection {
+    fileprivate mutating func told(_ answer: NodeTask.Answer, now: Moment) -> Action {
+        switch answer {
+        case .peer(let message): self.answered(.peer(message), now: now)
+        case .storage(let outcome): self.answered(.storage(outcome), now: now)
+        case .timePassed(let until):
+            self.timePassed(now: Moment(elapsed: max(until, now.elapsed), wallMilliseconds: now.wallMilliseconds))
+        case .done, .failed: self.answered(.unreachable, now: now)
         }
     }
 }

@@ -64,6 +64,8 @@ package final class SimulatedCluster {
     var held: [SimulatedNetwork.Pair: [Event]] = [:]
     /// By partition, how many copies were taken away on purpose and are not made up for yet.
     var losses: [PartitionID: Int] = [:]
+    /// When a copy was last taken away.
+    var lossAt: [PartitionID: Duration] = [:]
     /// All that were adopted, ascending.
     var layouts: [Layout] = []
     var random: SeededGenerator
@@ -87,7 +89,8 @@ package final class SimulatedCluster {
                 member: .simulated(number, zones: configuration.zones),
                 clock: .init(of: configuration.faults, using: &random),
                 storage: SimulatedStorage(seed: random.next(), order: order, mutation: configuration.mutation),
-                catalogue: catalogue
+                catalogue: catalogue,
+                tombstones: configuration.tombstones
             )
         }
         self.order = self.nodes.map(\.id)
@@ -110,6 +113,7 @@ package final class SimulatedCluster {
             self.step()
         }
         guard self.checker.violations.isEmpty else { return self.checker.violations }
+        self.checker.healed()
         self.heal()
         self.comeToRest()
         self.checkFinalRecords()
@@ -131,7 +135,7 @@ package final class SimulatedCluster {
                 state.voting = first.version.next
                 self.node(id).stored = state
             }
-            self.start(id)
+            if self.configuration.silentNode.map({ UInt64($0) }) != id.rawValue { self.start(id) }
         }
         for client in 0..<self.configuration.workload.clients {
             self.queue.schedule(.clientReady(client), after: .milliseconds(60 + client))

@@ -74,13 +74,16 @@ struct SimulatedNetwork {
         if !self.clogged.isEmpty, self.clogged.contains(Pair(from: from, to: to)) { return .held }
         var delays = [self.delay(using: &random)]
         if random.chance(self.faults.duplication) {
-            delays.append(self.delay(using: &random))
+            let isLate = random.chance(self.faults.lateDuplication)
+            delays.append(
+                isLate ? random.milliseconds(self.faults.latenessMilliseconds) : self.delay(using: &random)
+            )
         }
         return .delivered(delays)
     }
 
     func delay(using random: inout SeededGenerator) -> Duration {
-        if random.chance(self.faults.lateness) { return random.milliseconds(800...6000) }
+        if random.chance(self.faults.lateness) { return random.milliseconds(self.faults.latenessMilliseconds) }
         let most = random.chance(self.faults.slowness) ? 300_000 : 1500
         return .microseconds(Int.random(in: 100...most, using: &random))
     }

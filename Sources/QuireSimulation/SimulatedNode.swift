@@ -29,7 +29,13 @@ final class SimulatedNode {
     var asks: [UInt64: Ask] = [:]
     /// Requests of peers that were refused in this life.
     var refused: Set<UInt64> = []
+    /// Requests of peers that came in this life.
+    var seen: Set<UInt64> = []
     var tasks: [UInt64: NodeTask] = [:]
+    /// What tombstones must wait for: how often old values may have come in this life.
+    var disturbances: [PartitionID: UInt64] = [:]
+    /// When tombstones are looked for next.
+    var collectsAt = Duration.zero
     var schedule: BackgroundSchedule
     var seals: [UInt64: SimulatedImage] = [:]
     /// When the disk will have taken the last state of the acceptor: they are written one after the other.
@@ -41,13 +47,21 @@ final class SimulatedNode {
     var backlog: [SimulatedCluster.Event] = []
     /// Layouts come from here.
     private let catalogue: LayoutCatalogue
+    private let tombstones: TombstoneRules?
 
-    init(member: Member, clock: SimulatedClock, storage: SimulatedStorage, catalogue: LayoutCatalogue) {
+    init(
+        member: Member,
+        clock: SimulatedClock,
+        storage: SimulatedStorage,
+        catalogue: LayoutCatalogue,
+        tombstones: TombstoneRules?
+    ) {
         self.member = member
         self.clock = clock
         self.catalogue = catalogue
         self.storage = storage
-        self.request = RequestCore(configuration: .init(node: member.id, seed: 0))
+        self.tombstones = tombstones
+        self.request = Self.makeRequests(member, seed: 0, tombstones)
         self.control = Self.makeControl(member, seed: 0, incarnation: 0, catalogue)
         self.schedule = BackgroundSchedule(node: member.id, configuration: Self.background)
     }
@@ -62,6 +76,18 @@ final class SimulatedNode {
 
     var id: NodeID { self.member.id }
     var isRunning: Bool { self.isUp && !self.isPaused }
+
+    /// Where tombstones are collected, everything ends sooner, so that a run of some seconds collects several times.
+    private static func makeRequests(_ member: Member, seed: UInt64, _ rules: TombstoneRules?) -> RequestCore {
+        var configuration = RequestCore.Configuration(node: member.id, seed: seed)
+        if let rules {
+            configuration.operationTimeout = rules.operationTimeout
+            configuration.stragglerTimeout = rules.operationTimeout / 4
+            configuration.patience = rules.operationTimeout / 4
+            configuration.messageLifetime = rules.messageLifetime
+        }
+        return RequestCore(configuration: configuration)
+    }
 
     private static func makeControl(
         _ member: Member,
@@ -84,7 +110,9 @@ final class SimulatedNode {
         self.isUp = true
         self.layout = nil
         self.schedule = BackgroundSchedule(node: self.id, configuration: Self.background)
-        self.request = RequestCore(configuration: .init(node: self.id, seed: random.next()))
+        self.request = Self.makeRequests(self.member, seed: random.next(), self.tombstones)
+        self.disturbances = [:]
+        self.collectsAt = .zero
         self.control = Self.makeControl(
             self.member,
             seed: random.next(),
@@ -100,6 +128,7 @@ final class SimulatedNode {
         self.storage.crashed()
         self.asks = [:]
         self.refused = []
+        self.seen = []
         self.tasks = [:]
         self.seals = [:]
         self.isSyncing = false
@@ -138,6 +167,11 @@ struct SimulatedClock {
 
 /// Something that a node is busy with in the background.
 struct NodeTask {
+    enum Asker: Equatable {
+        case peer(RequestCore.PeerRequestID)
+        case task(UInt64)
+    }
+
     enum Purpose: Equatable {
         case fill
         case takeOver
@@ -145,10 +179,22 @@ struct NodeTask {
         case refetch(LayoutVersion)
         case repair(BackgroundSchedule.Pair)
         case deliverHints
+        /// Tombstones are to go.
+        case collect
+        /// Somebody asked whether tombstones may go.
+        case witness(Asker)
 
         var isRefetch: Bool {
             if case .refetch = self { return true }
             return false
+        }
+
+        /// It reads records here, and stores or sends them later.
+        var keepsRecords: Bool {
+            switch self {
+            case .fill, .takeOver, .refetch, .repair, .deliverHints: true
+            case .collect, .witness: false
+            }
         }
     }
 
@@ -157,12 +203,16 @@ struct NodeTask {
         case cover(ReplicaCover)
         case exchange(MerkleExchange)
         case hints(HintDelivery)
+        case collection(TombstoneCollection)
+        case witness(TombstoneWitness)
     }
 
     enum Answer {
         case peer(PeerMessage)
         case storage(StorageOutcome)
         case done
+        /// It is as late as was waited for.
+        case timePassed(Duration)
         case failed(String)
     }
 

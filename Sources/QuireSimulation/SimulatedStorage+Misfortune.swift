@@ -75,6 +75,20 @@ extension SimulatedStorage {
         }
     }
 
+    /// The mistake: to make a tombstone of what has expired when somebody reads it.
+    mutating func rewriteExpired(_ command: StorageCommand, now: UInt64) {
+        guard case .read(let store, let key) = command, let record = self.live[store]?[key] else { return }
+        let siblings = record.siblings.map { version in
+            guard let expiry = version.expiryMilliseconds, expiry <= now else { return version }
+            return Version(dot: version.dot, timestamp: version.timestamp, request: version.request, value: nil)
+        }
+        guard siblings != record.siblings, let rewritten = Record(vector: record.vector, siblings: siblings) else {
+            return
+        }
+        self.live[store]?[key] = rewritten
+        self.digests[store]?[key] = nil
+    }
+
     /// The replica holds again what its fellows hold.
     mutating func refetched(_ partition: PartitionID) {
         self.quarantined.remove(partition)

@@ -172,7 +172,8 @@ struct SimulatedStorage {
             dot: Dot(actor: actor.id, counter: actor.counter),
             timestamp: request.timestamp,
             request: request.request,
-            value: request.value
+            value: request.value,
+            expiryMilliseconds: request.expiryMilliseconds
         )
         let minting = Minting(
             key: request.key,
@@ -354,7 +355,8 @@ struct SimulatedStorage {
         for entry in image {
             if let record = entry.record {
                 let before = self.synced[entry.store, default: [:]].updateValue(record, forKey: entry.key)
-                if let before, before != record {
+                if before != record {
+                    let before = before ?? Record()
                     self.notes.append(.synced(entry.store, entry.key, before: before, after: record))
                 }
             } else if let before = self.synced[entry.store]?.removeValue(forKey: entry.key) {

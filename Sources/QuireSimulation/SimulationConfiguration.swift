@@ -18,6 +18,10 @@ package struct SimulationConfiguration: Sendable {
     package var faults = FaultMix.none
     /// Whether nodes compare replicas and deliver hints while faults happen; afterwards they always do.
     package var repairs = true
+    /// When deleted keys are forgotten; `nil`: never, with the timeouts of the product.
+    package var tombstones: TombstoneRules?
+    /// The number of a founder that does not run before everything is healed.
+    package var silentNode: Int?
     /// Joins and leaves, one after the other, while clients write.
     package var membershipChanges: [MembershipChange] = []
     /// How long clients ask and faults happen.
@@ -44,6 +48,17 @@ package struct SimulationConfiguration: Sendable {
     func isStrict(_ durability: Durability) -> Bool {
         durability == .all || !self.faults.losesUnsynced
     }
+}
+
+extension TombstoneRules {
+    /// Distances of the product, shortened so that a run of some seconds collects several times: two rounds are
+    /// little more than a second apart.
+    package static let hasty = TombstoneRules(
+        messageLifetime: .milliseconds(400),
+        operationTimeout: .milliseconds(300),
+        ageMin: .milliseconds(10),
+        clockMargin: .milliseconds(5)
+    )
 }
 
 /// One step of the operator's script, by the number of the node.

@@ -11,7 +11,7 @@ import Testing
         #expect(listed.count >= 25)
     }
 
-    @Test(arguments: [1, 2, 3, 4, 6, 7, 8, 10, 11, 13, 18])
+    @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 18])
     func aDefectAgainstEachRuleIsFound(_ rule: Int) throws {
         let defects = PlantedDefect.all.filter { $0.rule == rule }
         let quickest = try #require(defects.min { $0.seedsMax < $1.seedsMax }, "no defect breaks rule \(rule)")

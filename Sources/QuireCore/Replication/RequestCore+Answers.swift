@@ -188,6 +188,8 @@ extension RequestCore {
             return
         }
         _ = self.clock.observe(timestamp, wallMilliseconds: now.wallMilliseconds)
+        // The answer to the first is the answer.
+        guard self.coordinated.insert(id).inserted else { return }
         let write = Write(request: put, partition: partition, id: id, timestamp: timestamp, wasLive: true)
         self.coordinate(write, layout: layout, for: .peer(request), budget: budget, now: now, into: &effects)
     }

@@ -201,5 +201,8 @@ extension RequestCore {
     mutating func remove(_ id: UInt64) {
         guard let operation = self.operations.removeValue(forKey: id) else { return }
         self.bytesInFlight -= operation.bytes
+        if case .peer = operation.asker, case .put(let put) = operation.body {
+            self.coordinated.remove(put.write.id)
+        }
     }
 }

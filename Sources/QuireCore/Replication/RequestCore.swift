@@ -107,6 +107,8 @@ package struct RequestCore: Sendable {
     var recordBytes: [PartitionID: Int] = [:]
     var operations: [UInt64: Operation] = [:]
     var parked: [Parked] = []
+    /// What this node coordinates for others now: a request that comes twice is not executed twice.
+    var coordinated: Set<RequestID> = []
     var deadlines = DeadlineQueue()
     var nextID: UInt64 = 1
     /// What an outstanding storage token or peer correlation is for.

@@ -36,6 +36,7 @@ final class NodeServices: Sendable {
             random: { SystemRandomNumberGenerator.seed() }
         )
         configuration.shardCount = node.configuration.shardCount
+        configuration.elapsed = { MachineClock.elapsed }
         return try StorageEngine(configuration)
     }
 

@@ -1,4 +1,4 @@
-import QuireCore
+package import QuireCore
 
 /// What became of one simulated run.
 package struct ChaosOutcome: Sendable {
@@ -12,6 +12,12 @@ package struct ChaosOutcome: Sendable {
     package let strictReads: Int
     package let siblingsMax: Int
     package let vectorEntriesMax: Int
+    /// Deleted records that replicas have dropped.
+    package let collectedRecords: Int
+    /// How many of them while faults still happened.
+    package let collectedBeforeHealing: Int
+    /// How often tombstones were kept, and why.
+    package let obstacles: [TombstoneObstacle: Int]
 }
 
 extension SimulationConfiguration {
@@ -28,7 +34,10 @@ extension SimulationConfiguration {
             acknowledgedWrites: cluster.checker.acknowledgedWrites,
             strictReads: cluster.checker.strictReads,
             siblingsMax: cluster.checker.siblingsMax,
-            vectorEntriesMax: cluster.checker.vectorEntriesMax
+            vectorEntriesMax: cluster.checker.vectorEntriesMax,
+            collectedRecords: cluster.checker.collectedRecords,
+            collectedBeforeHealing: cluster.checker.collectedBeforeHealing,
+            obstacles: cluster.checker.obstacles
         )
     }
 }

@@ -41,6 +41,14 @@ package enum Mutation: String, Sendable, CaseIterable {
     case retiresBeforeCovered
     case votesBeforeStoring
 
+    // Forgetting.
+    case rewritesWhatExpired
+    case dropsTombstonesUnasked
+    case asksOnce
+    case asksTheRowOnly
+    case collectsDespiteHints
+    case acceptsLateMessages
+
     // Damage.
     case countsBeforeItIsWhole
     case refetchesFromOneFellow
@@ -83,7 +91,7 @@ package struct PlantedDefect: Sendable {
     }
 
     package static let all: [PlantedDefect] =
-        Self.ofVersions + Self.ofQuorums + Self.ofHints + Self.ofMoves + Self.ofDamage
+        Self.ofVersions + Self.ofQuorums + Self.ofHints + Self.ofMoves + Self.ofForgetting + Self.ofDamage
 
     private static let ofVersions: [PlantedDefect] = [
         .init(.keepsNewestSiblingOnly, 1, "L1", .steady, 5, "merging keeps the sibling with the greatest timestamp"),
@@ -177,6 +185,15 @@ package struct PlantedDefect: Sendable {
         .init(.writesToTheOldRowOnly, 11, "L12", .moving, 5, "while a partition moves, only its old row is written"),
         .init(.retiresBeforeCovered, 10, "L15", .moving, 50, "a source retires its file when the move begins"),
         .init(.votesBeforeStoring, 13, "L14", .moving, 50, "a vote on a layout is answered before it is on disk"),
+    ]
+
+    private static let ofForgetting: [PlantedDefect] = [
+        .init(.rewritesWhatExpired, 5, "", .forgetful, 5, "a replica makes tombstones of what it finds expired"),
+        .init(.dropsTombstonesUnasked, 9, "", .forgetful, 30, "each replica drops its tombstones when they are old"),
+        .init(.asksOnce, 9, "", .straggling, 50, "tombstones are dropped after one round"),
+        .init(.asksTheRowOnly, 9, "", .hoarding, 50, "members outside the row are not asked"),
+        .init(.collectsDespiteHints, 9, "", .hoarding, 50, "hints do not keep tombstones"),
+        .init(.acceptsLateMessages, 9, "", .straggling, 50, "messages are taken however late they come"),
     ]
 
     private static let ofDamage: [PlantedDefect] = [

@@ -26,6 +26,14 @@ package enum Scenario: String, Sendable, CaseIterable {
     case sluggish
     /// Many keys and lost messages, and nobody repairs: replicas differ while rows move.
     case thin
+    /// Deletes, re-creates and values that expire, and tombstones are collected under crashes and cuts.
+    case forgetful
+    /// Tombstones are collected while messages come late.
+    case straggling
+    /// Tombstones are collected while stand-ins hold old values, which they deliver only at the end.
+    case hoarding
+    /// Tombstones are collected while old values come to stand-ins, and go from there.
+    case returning
     /// Nothing goes wrong but time: joins and leaves in a row.
     case calm
 
@@ -70,6 +78,8 @@ package enum Scenario: String, Sendable, CaseIterable {
             configuration.workload.pauseMax = 4000
         case .sloppy, .lonely, .wandering, .sluggish, .thin, .calm:
             self.spread(&configuration)
+        case .forgetful, .straggling, .hoarding, .returning:
+            self.forget(&configuration)
         }
         return configuration
     }
@@ -77,7 +87,7 @@ package enum Scenario: String, Sendable, CaseIterable {
     /// Stand-ins, and rows that move.
     private func spread(_ configuration: inout SimulationConfiguration) {
         switch self {
-        case .steady, .moving, .lossy, .disks, .clocks, .pauses, .hot:
+        case .steady, .moving, .lossy, .disks, .clocks, .pauses, .hot, .forgetful, .straggling, .hoarding, .returning:
             preconditionFailure("\(self) is configured elsewhere")
         case .sloppy:
             configuration.founders = 6
@@ -124,6 +134,45 @@ package enum Scenario: String, Sendable, CaseIterable {
             configuration.spares = 2
             configuration.membershipChanges = [.join(4), .join(5), .leave(1), .leave(4)]
             configuration.faults = .none
+        }
+    }
+
+    /// Deleted keys are forgotten.
+    private func forget(_ configuration: inout SimulationConfiguration) {
+        configuration.tombstones = .hasty
+        configuration.founders = 5
+        configuration.duration = .seconds(7)
+        configuration.partitions = 32
+        configuration.workload = WorkloadMix([.churn: 1])
+        configuration.workload.keys = 24
+        configuration.workload.turn = .milliseconds(250)
+        configuration.workload.pauseMax = 60_000
+        switch self {
+        case .straggling:
+            configuration.quorums = QuorumSettings(replicaCount: 3, readQuorum: 1, writeQuorum: 2)
+            configuration.faults = FaultMix(duplication: 0.3, slowness: 0.02)
+            configuration.faults.latenessMilliseconds = 20...3000
+            configuration.faults.lateDuplication = 0.7
+        case .hoarding:
+            configuration.quorums = QuorumSettings(replicaCount: 3, readQuorum: 1, writeQuorum: 3)
+            configuration.repairs = false
+            configuration.faults = FaultMix(gaps: [.partialPartition: .milliseconds(1500)])
+        case .returning:
+            configuration.founders = 6
+            configuration.tombstones?.messageLifetime = .milliseconds(250)
+            configuration.tombstones?.operationTimeout = .milliseconds(100)
+            configuration.quorums = QuorumSettings(replicaCount: 3, readQuorum: 1, writeQuorum: 3)
+            configuration.faults = FaultMix(
+                loss: 0.01,
+                duplication: 0.5,
+                slowness: 0.05,
+                gaps: [.partialPartition: .milliseconds(800)]
+            )
+            configuration.faults.latenessMilliseconds = 20...250
+            configuration.faults.lateDuplication = 0.8
+        default:
+            configuration.workload.weights[.fading] = 1
+            configuration.faults.gaps = [.crash: .seconds(3), .isolation: .seconds(3)]
         }
     }
 

@@ -16,7 +16,23 @@ extension SimulationConfiguration {
         configuration.faults = .random(using: &random)
         configuration.repairs = random.chance(0.6)
         configuration.duration = random.milliseconds(3000...7000)
+        if random.chance(0.3) { configuration.collectTombstones(using: &random) }
         return configuration
+    }
+
+    /// Deletes, and time enough to forget them.
+    private mutating func collectTombstones(using random: inout SeededGenerator) {
+        self.tombstones = TombstoneRules(
+            messageLifetime: random.milliseconds(300...800),
+            operationTimeout: random.milliseconds(150...400),
+            ageMin: random.milliseconds(0...300),
+            clockMargin: random.milliseconds(1...500)
+        )
+        self.workload.weights[.churn] = 4
+        self.workload.turn = random.one(of: [nil, .milliseconds(300), .milliseconds(800)])
+        self.workload.keys = random.one(of: [4, 12, 24])
+        self.workload.pauseMax = random.one(of: [20_000, 60_000, 200_000])
+        self.duration = random.milliseconds(5000...8000)
     }
 
     private mutating func drawCluster(using random: inout SeededGenerator) {

@@ -1,4 +1,4 @@
-import QuireCore
+package import QuireCore
 
 /// Watches a run from outside and notes what must never happen.
 ///
@@ -19,6 +19,8 @@ package final class Checker {
     private struct Begun {
         var visible = VersionSet()
         var overwritten = VersionSet()
+        /// Whoever reads it now, with whatever quorum, must not see it.
+        var forgotten = VersionSet()
         var isCausalWrite = false
         var mintings = 0
     }
@@ -31,6 +33,14 @@ package final class Checker {
     package private(set) var failures = 0
     package private(set) var siblingsMax = 0
     package private(set) var vectorEntriesMax = 0
+    /// Records of nothing but tombstones, and of expired values, that replicas dropped.
+    package private(set) var collectedRecords = 0
+    package private(set) var collectedBeforeHealing = 0
+    /// How often tombstones were kept, and why.
+    package private(set) var obstacles: [TombstoneObstacle: Int] = [:]
+    /// Of keys that only plain verbs wrote.
+    package private(set) var plainSiblingsMax = 0
+    private var causalKeys: Set<Key> = []
     private let configuration: SimulationConfiguration
     private(set) var histories: [Key: KeyHistory] = [:]
     private var plainWrites: [Key: [PlainWrite]] = [:]
@@ -68,6 +78,7 @@ package final class Checker {
             self.violated("node \(node) bound \(version.dot) to two versions")
         }
         self.issued[version.dot.actor] = max(self.issued[version.dot.actor] ?? 0, version.dot.counter)
+        if minting.supersession != .older { self.causalKeys.insert(minting.key) }
         self.histories[minting.key, default: KeyHistory()]
             .minted(version, superseding: minting.supersession, before: minting.before)
         guard let value = version.value else { return }
@@ -82,22 +93,58 @@ package final class Checker {
         }
     }
 
-    private func checkSiblings(of record: Record, in history: KeyHistory, _ place: String) {
+    /// The most siblings that a key of plain verbs alone may show: a plain write leaves only siblings that its replica
+    /// did not have, or whose timestamp is greater. So each is the last write of a store that had not heard of the
+    /// others, or one that has still to be written again above them: one for each node and one for each client.
+    private var plainSiblingsBound: Int {
+        self.configuration.founders + self.configuration.spares + self.configuration.workload.clients
+    }
+
+    /// Each start, each refetched replica and each delivered hint begins an actor: a run of seconds stays below this
+    /// by far.
+    private static let vectorEntriesBound = 128
+
+    private func checkSize(of record: Record, _ key: Key, in history: KeyHistory, _ place: String) {
+        self.siblingsMax = max(self.siblingsMax, record.siblings.count)
+        self.vectorEntriesMax = max(self.vectorEntriesMax, record.vector.entries.count)
+        if record.vector.entries.count > Self.vectorEntriesBound {
+            self.violated("\(place) has a vector of \(record.vector.entries.count) entries")
+        }
+        if let stranger = record.vector.entries.first(where: { !history.actors.contains($0.actor) }) {
+            self.violated("\(place) claims dots of \(stranger.actor), which never wrote the key")
+        }
+        guard !self.causalKeys.contains(key) else { return }
+        self.plainSiblingsMax = max(self.plainSiblingsMax, record.siblings.count)
+        if record.siblings.count > self.plainSiblingsBound {
+            self.violated("\(place) shows \(record.siblings.count) siblings of plain writes")
+        }
+    }
+
+    private func checkSiblings(of record: Record, _ key: Key, in history: KeyHistory, _ place: String) {
         for sibling in record.siblings where !history.isGenuine(sibling) {
             self.violated("\(place) shows a version that nobody minted: \(sibling)")
         }
         for entry in record.vector.entries where entry.counter > self.issued[entry.actor] ?? 0 {
             self.violated("\(place) claims \(entry.actor):\(entry.counter), which was never issued")
         }
-        self.siblingsMax = max(self.siblingsMax, record.siblings.count)
-        self.vectorEntriesMax = max(self.vectorEntriesMax, record.vector.entries.count)
+        self.checkSize(of: record, key, in: history, place)
     }
 
     /// A replica has synced `after` where it had synced `before`.
     func synced(_ key: Key, _ before: Record, _ after: Record, at node: NodeID) {
-        guard let history = self.histories[key] else { return }
-        if let missing = history.accounted(before).first(missingFrom: history.accounted(after)) {
+        self.checkForgotten(after, of: key, at: node)
+        guard !before.isEmpty, let history = self.histories[key] else { return }
+        let kept = history.accounted(after).union(history.collected)
+        if let missing = history.accounted(before).first(missingFrom: kept) {
             self.violated("node \(node) forgot \(history.versions[missing].dot) of \(key.name)")
+        }
+    }
+
+    /// What a collected tombstone had superseded is nowhere, in replicas and in hints (SAFETY rule 9).
+    func checkForgotten(_ record: Record, of key: Key, at node: NodeID) {
+        guard let history = self.histories[key], !history.forgotten.isEmpty else { return }
+        if let revived = history.shown(record).intersection(history.forgotten).first {
+            self.violated("node \(node) has \(history.versions[revived].dot) of \(key.name), deleted and forgotten")
         }
     }
 
@@ -111,6 +158,7 @@ package final class Checker {
             let quorums = self.configuration.quorums
             if let history = self.histories[key] {
                 let asked = readQuorum ?? quorums.readQuorum
+                begun.forgotten = history.forgotten
                 (begun.visible, begun.overwritten) = history.due(toReadQuorum: asked, of: quorums.replicaCount)
             }
         case .put(let put):
@@ -124,12 +172,14 @@ package final class Checker {
         self.begun[operation.number] = begun
     }
 
-    func ended(_ operation: Workload.Operation, _ result: ClientResult, now: Duration) {
+    /// - Parameter lostCopy: Whether a copy of the key was taken away on purpose while the operation ran: then one of the
+    ///   W may be missing already, and no read need see it before repair.
+    func ended(_ operation: Workload.Operation, _ result: ClientResult, lostCopy: Bool, now: Duration) {
         switch (operation.request, result) {
         case (.get(let key, _), .record(let record, let evidence)):
             self.read(operation, key, record, evidence)
         case (.put(let put), .stored(let record, _, let standIns)) where !record.isEmpty:
-            self.stored(operation, put, record, standIns: standIns, now: now)
+            self.stored(operation, put, record, isStrict: standIns == 0 && !lostCopy, now: now)
         case (.scan, .keys(let keys, let next)):
             self.check(self.sums.page(of: operation.client, keys, isLast: next == .end))
         case (.put, .failed(let failure)):
@@ -151,7 +201,7 @@ package final class Checker {
         _ operation: Workload.Operation,
         _ put: PutRequest,
         _ record: Record,
-        standIns: Int,
+        isStrict: Bool,
         now: Duration
     ) {
         self.acknowledgedWrites += 1
@@ -160,13 +210,16 @@ package final class Checker {
         history.learned(record)
         if self.configuration.isKept(durability) {
             let writeQuorum = put.writeQuorum ?? self.configuration.quorums.writeQuorum
-            let isStrict = standIns == 0 && self.configuration.isStrict(durability)
+            let isStrict = isStrict && self.configuration.isStrict(durability)
             history.acknowledged(
                 record,
                 writeQuorum: isStrict ? writeQuorum : nil,
                 isDurable: durability == .all
             )
-            self.sums.acknowledged(operation, put.key, isStrict: isStrict, now: now)
+            let quorums = self.configuration.quorums
+            // Scans ask R members for each page.
+            let isScanned = isStrict && quorums.readQuorum + writeQuorum > quorums.replicaCount
+            self.sums.acknowledged(operation, put.key, isScanned: isScanned, now: now)
             if isStrict {
                 self.acknowledgedAt[operation.number] = now
                 if put.supersession == .older {
@@ -181,10 +234,14 @@ package final class Checker {
     private func read(_ operation: Workload.Operation, _ key: Key, _ record: Record, _ evidence: ReadEvidence) {
         self.quorumReads += 1
         var history = self.histories[key] ?? KeyHistory()
+        let forgotten = self.begun[operation.number]?.forgotten ?? VersionSet()
         let place = "read \(operation.number) of \(key.name) at \(operation.began)"
-        self.checkSiblings(of: record, in: history, place)
+        self.checkSiblings(of: record, key, in: history, place)
         history.learned(record)
         self.histories[key] = history
+        if let revived = history.shown(record).intersection(forgotten).first {
+            self.violated("\(place) shows \(history.versions[revived].dot), deleted and forgotten before")
+        }
         guard evidence.standIns == 0, let begun = self.begun[operation.number] else { return }
         self.strictReads += 1
         let accounted = history.accounted(record).union(history.collected)
@@ -246,7 +303,16 @@ package final class Checker {
 
     /// Every sibling of the record is a tombstone, and a replica dropped it.
     func collected(_ record: Record, of key: Key) {
+        self.collectedRecords += 1
         self.histories[key]?.dropped(record)
+    }
+
+    func healed() {
+        self.collectedBeforeHealing = self.collectedRecords
+    }
+
+    func keptTombstones(because obstacle: TombstoneObstacle) {
+        self.obstacles[obstacle, default: 0] += 1
     }
 
     // MARK: Layouts
@@ -279,12 +345,12 @@ package final class Checker {
 
     func finallyHeld(_ record: Record, of key: Key, by node: NodeID) {
         let history = self.histories[key] ?? KeyHistory()
-        self.checkSiblings(of: record, in: history, "node \(node)")
+        self.checkSiblings(of: record, key, in: history, "node \(node)")
         let accounted = history.accounted(record).union(history.collected)
         if let missing = history.promised.first(missingFrom: accounted) {
             self.violated("node \(node) has lost \(history.versions[missing].dot) of \(key.name)")
         }
-        if let revived = history.shown(record).intersection(history.overwritten).first {
+        if let revived = history.shown(record).intersection(history.overwritten.union(history.forgotten)).first {
             self.violated("node \(node) has revived \(history.versions[revived].dot) of \(key.name)")
         }
         self.check(self.sums.finallyHeld(record, of: key))

@@ -9,6 +9,8 @@ struct KeyHistory {
     /// By number: the version and all that it supersedes.
     private var closures: [VersionSet] = []
     private var numbers: [Dot: Int] = [:]
+    /// Whoever has ever minted a version of the key.
+    private(set) var actors: Set<ActorID> = []
     /// What a reader accounts for whose context is this vector.
     private var known: [VersionVector: VersionSet] = [:]
 
@@ -24,6 +26,8 @@ struct KeyHistory {
     private var strictlyOverwritten: [VersionSet] = Array(repeating: VersionSet(), count: 8)
     /// Tombstones that were dropped, and all that they had superseded.
     private(set) var collected = VersionSet()
+    /// What those tombstones had superseded: it exists nowhere, and never will again.
+    private(set) var forgotten = VersionSet()
 
     func number(of dot: Dot) -> Int? { self.numbers[dot] }
 
@@ -32,6 +36,7 @@ struct KeyHistory {
         let number = self.versions.count
         self.versions.append(version)
         self.numbers[version.dot] = number
+        self.actors.insert(version.dot.actor)
         var closure: VersionSet
         switch supersession {
         case .context(let vector):
@@ -110,6 +115,8 @@ struct KeyHistory {
     }
 
     mutating func dropped(_ record: Record) {
-        self.collected.formUnion(self.accounted(record))
+        let accounted = self.accounted(record)
+        self.collected.formUnion(accounted)
+        self.forgotten.formUnion(accounted.subtracting(self.shown(record)))
     }
 }

@@ -34,14 +34,14 @@ struct PayloadChecker {
         }
     }
 
-    mutating func acknowledged(_ operation: Workload.Operation, _ key: Key, isStrict: Bool, now: Duration) {
+    mutating func acknowledged(_ operation: Workload.Operation, _ key: Key, isScanned: Bool, now: Duration) {
         switch operation.change {
         case .none, .remove: break
         case .add(let element): self.sums[key, default: Sum()].acknowledged.insert(element)
         case .count(let count):
             self.sums[key, default: Sum()].acknowledgedCounts[UInt64(operation.client)] = count
         }
-        if operation.kind == .pinned, isStrict, self.pinned[key] == nil {
+        if operation.kind == .pinned, isScanned, self.pinned[key] == nil {
             self.pinned[key] = now
         }
     }

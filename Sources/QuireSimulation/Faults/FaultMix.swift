@@ -49,8 +49,11 @@ package struct FaultMix: Sendable {
     package var duplication = 0.0
     /// The message takes up to 300 ms, the sync up to 60.
     package var slowness = 0.0
-    /// The message takes seconds: longer than anybody waits for its answer.
+    /// The message takes this many milliseconds, longer than anybody waits for its answer.
     package var lateness = 0.0
+    package var latenessMilliseconds = 800...6000
+    /// Of messages that come twice, the second time is as late as that.
+    package var lateDuplication = 0.0
     package var syncFailure = 0.0
     /// All nodes lose power just after an acknowledgement, the most telling moment.
     package var powerLossAfterAcknowledgement = 0.0

@@ -47,6 +47,9 @@ struct Workload {
     let keys: [WorkloadMix.Kind: [Key]]
     /// All of them, in one order.
     let allKeys: [Key]
+    /// How long values of `fading` keys last.
+    static let fadingMilliseconds = 300
+    let fadingKeys: Set<Key>
     private let mix: WorkloadMix
     private let quorums: QuorumSettings
     private let durability: Durability?
@@ -64,6 +67,7 @@ struct Workload {
             keys[kind] = (0..<self.mix.keys).compactMap { Key("\(stem)\($0)") }
         }
         self.keys = keys
+        self.fadingKeys = Set(keys[.fading] ?? [])
         self.allKeys = self.mix.chosen.flatMap { keys[$0.kind] ?? [] }
     }
 
@@ -119,8 +123,7 @@ struct Workload {
         let request: ClientOperation
         var isForeign = false
         if let keys = self.keys[kind] {
-            let isHot = random.chance(self.mix.hotness)
-            let key = keys[isHot ? 0 : Int.random(in: keys.indices, using: &random)]
+            let key = self.key(among: keys, now: now, using: &random)
             isForeign = keys.count > 1 && kind == .causal && random.chance(self.mix.foreignContexts)
             let context = isForeign ? keys.first { $0 != key } ?? key : key
             request = self.request(kind, number, of: client, key, contextOf: context, using: &random)
@@ -139,6 +142,13 @@ struct Workload {
             began: now,
             isForeign: isForeign
         )
+    }
+
+    private func key(among keys: [Key], now: Duration, using random: inout SeededGenerator) -> Key {
+        if random.chance(self.mix.hotness) { return keys[0] }
+        guard let turn = self.mix.turn else { return keys[Int.random(in: keys.indices, using: &random)] }
+        let first = Int(now / turn) * 3
+        return keys[(first + Int.random(in: 0..<3, using: &random)) % keys.count]
     }
 
     private func kind(using random: inout SeededGenerator) -> WorkloadMix.Kind {
@@ -168,6 +178,7 @@ struct Workload {
             case .register: (choice < 38, choice >= 84 && choice < 95, choice < 62 || (choice >= 84 && choice < 91))
             case .causal: (choice < 45, choice >= 90, false)
             case .churn: (choice < 25, choice >= 55, choice < 85)
+            case .fading: (choice < 45, choice >= 92, choice < 85)
             case .pinned: (choice < 50, false, true)
             case .set, .counter, .cart: (true, false, false)
             case .scan, .count: preconditionFailure("\(kind) has no keys")

@@ -14,6 +14,8 @@ package struct WorkloadMix: Sendable {
         case cart
         /// Deletes and re-creates.
         case churn
+        /// Values expire soon after they were written.
+        case fading
         /// Overwritten and never deleted: every scan must show them.
         case pinned
         /// Goes through the whole key space.
@@ -32,6 +34,8 @@ package struct WorkloadMix: Sendable {
     package var sharesPartition = false
     /// The chance that an operation goes to the first key of its kind.
     package var hotness = 0.0
+    /// Three keys of each kind have their turn for this long and are left alone then; `nil`: all of them, always.
+    package var turn: Duration?
     /// Between an answer and the next operation, in microseconds.
     package var pauseMax = 25_000
     /// The part of reads that really happen; the others become writes. Reads repair, so that fewer show more.

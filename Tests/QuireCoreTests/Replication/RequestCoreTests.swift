@@ -190,6 +190,18 @@ import Testing
         }
     }
 
+    /// Once a request that came twice was refused the second time, by a disk that had just become full, and executed
+    /// elsewhere, although the first had been minted (simulated seed 5818).
+    @Test func aRequestThatComesTwiceIsCoordinatedOnce() throws {
+        var dialogue = try RequestCoreDialogue()
+        let put = PutRequest(key: try dialogue.key(isOwn: true), value: [1], supersession: .older)
+        let message = PeerMessage.coordinate(put, request: RequestID(high: 1, low: 2), timestamp: .zero)
+        let first = dialogue.handle(.peerAsked(.init(link: 2, correlation: 5), message))
+        #expect(dialogue.handle(.peerAsked(.init(link: 2, correlation: 6), message)).isEmpty)
+        _ = dialogue.stored(try #require(first.storeTokens.first), .failed(.notDurable("full")))
+        #expect(dialogue.handle(.peerAsked(.init(link: 2, correlation: 7), message)).mintRequest != nil)
+    }
+
     // MARK: Deleting
 
     @Test func deletingAnUnknownKeyLeavesNoTombstone() throws {

@@ -1,4 +1,5 @@
 import QuireCore
+import QuireSimulation
 import Testing
 
 /// SAFETY rule 5: expiry never mints and never rewrites; the winner is chosen first.
@@ -21,5 +22,21 @@ import Testing
         #expect(!record.isLive(atMilliseconds: 100), "the older sibling is not shown instead")
         #expect(record.winner?.text == "new")
         #expect(record.encoded() == before, "replicas that are asked at different times stay equal")
+    }
+
+    /// An expired version goes like a tombstone, once everybody has attested it, and takes nothing else with it.
+    @Test func expiredVersionsAreForgottenLikeTombstones() {
+        let outcomes = [UInt64](1...3).map { seed in
+            var configuration = Scenario.forgetful.configuration(seed: seed)
+            configuration.workload.weights = [.fading: 1]
+            return configuration.outcome()
+        }
+        #expect(outcomes.flatMap(\.violations) == [])
+        #expect(outcomes.map(\.collectedRecords).reduce(0, +) > 0)
+    }
+
+    /// The dot of the rewritten version stands for two versions then, and merging never makes them equal.
+    @Test func theSimulatorCatchesAReplicaThatRewrites() {
+        #expect(PlantedDefect.of(.rewritesWhatExpired).caughtBy() != nil)
     }
 }
