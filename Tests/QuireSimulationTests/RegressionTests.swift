@@ -20,4 +20,10 @@ import Testing
         configuration.faults.loss = 0.05
         #expect(configuration.outcome().violations == [], "seed \(seed)")
     }
+
+    /// A put that is written again above a later timestamp ran out of patience before its second version was minted,
+    /// and stand-ins that took the first version counted for the second.
+    @Test func onlyCopiesOfTheVersionThatIsAcknowledgedCount() {
+        #expect(Scenario.returning.configuration(seed: 9).outcome().violations == [])
+    }
 }

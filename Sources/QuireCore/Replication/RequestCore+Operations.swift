@@ -36,6 +36,8 @@ extension RequestCore {
         let store: StoreID
         /// How often the version was minted; distinguishes late answers to earlier attempts.
         var attempt: UInt64 = 0
+        /// The present attempt is not minted yet: `stored` is what an earlier one left, and no copy of it counts.
+        var isMinting = true
         var stored = Record()
         /// Why our own storage lost the minted version, if it did.
         var ownFailure: StorageFailure?

@@ -88,6 +88,7 @@ extension RequestCore {
     {
         guard case .put(var put)? = self.operations[id]?.body, put.attempt == attempt else { return }
         put.stored = record
+        put.isMinting = false
         self.operations[id]?.body = .put(put)
         let durability = put.write.request.durability ?? .all
         let message = PeerMessage.put(put.write.partition, put.write.request.key, record, sync: durability == .all)
@@ -248,6 +249,7 @@ extension RequestCore {
         var put = put
         put.write.timestamp = max(ticked, HybridTimestamp(rawValue: latest.rawValue + 1))
         put.attempt += 1
+        put.isMinting = true
         put.machine.writtenAgain(with: put.write.timestamp)
         self.operations[id]?.body = .put(put)
         self.mint(put, of: id, into: &effects)
@@ -268,6 +270,12 @@ extension RequestCore {
         guard let operation = self.operations[id], case .put(var put) = operation.body, put.attempt == attempt,
             let layout = self.layout
         else { return }
+        if put.isMinting, !put.stored.isEmpty {
+            // The version above the later timestamp does not exist; what travels is the one below it.
+            let reason = "\(failure); the write may survive below a later one; read before you retry"
+            self.finish(id, with: .failed(.notDurable(reason)), into: &effects)
+            return
+        }
         guard put.stored.isEmpty else {
             put.ownFailure = failure
             self.operations[id]?.body = .put(put)

@@ -215,7 +215,7 @@ package struct RequestCore: Sendable {
     private mutating func patienceEnded(_ id: UInt64, now: Moment, into effects: inout [Effect]) {
         switch self.operations[id]?.body {
         case .get: self.getPatienceEnded(id, now: now, into: &effects)
-        case .put(let put) where put.stored.isEmpty:
+        case .put(let put) where put.isMinting:
             // Our own storage is slow: there is nothing yet that a stand-in could hold.
             self.deadlines.insert(.patience(id), at: now.elapsed + self.configuration.patience)
         case .put(let put): self.putPatienceEnded(id, attempt: put.attempt, now: now, into: &effects)

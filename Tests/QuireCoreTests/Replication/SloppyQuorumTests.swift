@@ -117,6 +117,24 @@ import Testing
         #expect(dialogue.core.isSuspected(sent[1].node))
     }
 
+    /// Copies of the version below the later timestamp do not count for the one above it.
+    @Test func aPutThatIsWrittenAgainHintsNothingBeforeItIsMintedAgain() throws {
+        var dialogue = try self.dialogue()
+        let first = try #require(dialogue.ask(self.put(try dialogue.key(isOwn: true))).storeTokens.first)
+        let peer = dialogue.stored(first, .minted(self.record, dot: self.dot)).questions[0]
+        _ = dialogue.stored(first, .durable(.at(0)))
+        let later = PeerMessage.acknowledged(latestTimestamp: .at(5000))
+        let again = dialogue.handle(.peerAnswered(peer.node, correlation: peer.correlation, later))
+        let second = try #require(again.storeTokens.first)
+        #expect(dialogue.wait(.milliseconds(500)).questions.isEmpty)
+        let failed = dialogue.stored(second, .failed(.notDurable("full")))
+        #expect(failed.questions.isEmpty)
+        guard case .failed(.notDurable)? = failed.clientResults.first else {
+            Issue.record("\(failed.clientResults)")
+            return
+        }
+    }
+
     @Test func aForwardedPlainPutIsHandedOnWhenItsCoordinatorIsSilentAndALateSuccessCounts() throws {
         var dialogue = try self.dialogue()
         let key = try dialogue.key(isOwn: false)
