@@ -350,6 +350,11 @@ struct SimulatedStorage {
         self.syncing = nil
         guard isGood else {
             if self.mutation == .ignoresFailedSyncs { return answers.map(\.answer) }
+            // The log begins anew with all that is only in memory: the next good sync takes it.
+            let silent = Answer(token: 0, outcome: .merged(latestTimestamp: .zero))
+            for entry in image {
+                self.waiting.append((silent, Write(store: entry.store, keys: [entry.key])))
+            }
             return answers.map { Answer(token: $0.answer.token, outcome: .failed(.notDurable("simulated disk error"))) }
         }
         for entry in image {

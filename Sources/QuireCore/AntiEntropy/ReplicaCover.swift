@@ -3,6 +3,9 @@
 ///
 /// One `MerkleExchange` after the other. The driver executes one action at a time and reports its answer; a peer's
 /// failure ends everything, for a peer that was skipped is not covered.
+///
+/// It ends with a sync of what this replica had already: equal digests speak of memory, and a receipt speaks of the
+/// disk (SAFETY rule 10). Once a replica with a record that a failed sync had left in memory gave a receipt for it.
 package struct ReplicaCover: Sendable {
     package enum Action: Equatable, Sendable {
         case ask(NodeID, PeerMessage)
@@ -17,6 +20,7 @@ package struct ReplicaCover: Sendable {
     private var peers: [NodeID]
     private var exchange: MerkleExchange
     private var receivedBefore = 0
+    private var isSettling = false
 
     /// - Parameter peers: The replicas to cover, distinct; may be empty.
     package init(partition: PartitionID, peers: [NodeID]) {
@@ -34,7 +38,13 @@ package struct ReplicaCover: Sendable {
     }
 
     package mutating func answered(_ answer: Answer) -> Action {
-        self.translate(self.exchange.answered(answer))
+        guard self.isSettling else { return self.translate(self.exchange.answered(answer)) }
+        switch answer {
+        case .storage(.durable): return .finish
+        case .storage(.failed(let failure)): return .fail("own storage: \(failure)")
+        case .storage, .peer: return .fail("unexpected answer while waiting for a sync")
+        case .unreachable(let reason): return .fail(reason)
+        }
     }
 
     private mutating func translate(_ action: MerkleExchange.Action) -> Action {
@@ -50,7 +60,9 @@ package struct ReplicaCover: Sendable {
             self.receivedBefore = self.receivedRecords
             self.exchange = MerkleExchange(partition: self.partition)
             self.peers.removeFirst()
-            return self.start()
+            guard self.peers.isEmpty else { return self.start() }
+            self.isSettling = true
+            return .store(.mergeBatch(.replica(self.partition), []))
         }
     }
 }

@@ -29,8 +29,10 @@ import Testing
                 transfer.answered(.peer(.sums(nothing))) == .store(.sums(.replica(self.partition), [.root]))
             )
             let action = transfer.answered(.storage(.sums(nothing)))
-            #expect(action == next.map(self.compare) ?? .store(.leaves(.replica(self.partition))))
+            #expect(action == next.map(self.compare) ?? .store(.mergeBatch(.replica(self.partition), [])))
         }
+        // The receipt speaks of the disk.
+        #expect(transfer.answered(.storage(.durable(.at(0)))) == .store(.leaves(.replica(self.partition))))
     }
 
     /// The first question to an old replica that is to be covered.
