@@ -108,6 +108,9 @@ struct SimulatedStorage {
         case .read(let store, let key):
             return answer(.record(self.live[store]?[key]))
         case .mint(let store, let request):
+            if self.hasHandedOn(request, in: store) {
+                return answer(.failed(.notDurable("this write was executed here before, and handed on")))
+            }
             let (record, dot) = self.mint(request, in: store)
             let durable = self.durable([request.key], in: store, latest: record.latestTimestamp, token: token)
             return answer(.minted(record, dot: dot)) + durable
@@ -157,6 +160,11 @@ struct SimulatedStorage {
         case .mint, .merge, .mergeBatch: return .notDurable("simulated full disk")
         default: return nil
         }
+    }
+
+    private func hasHandedOn(_ request: MintRequest, in store: StoreID) -> Bool {
+        guard self.mutation != .forgetsRequests, let dot = self.minted[request.request] else { return false }
+        return !(self.live[store]?[request.key]?.vector.covers(dot) ?? false)
     }
 
     private mutating func mint(_ request: MintRequest, in store: StoreID) -> (Record, Dot) {

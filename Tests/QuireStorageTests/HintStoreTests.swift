@@ -32,6 +32,25 @@ import Testing
         try await fixture.engine.stop()
     }
 
+    /// A write that comes a second time after its hint was delivered is not executed again (simulated seed 100030).
+    @Test func refusesARequestWhoseHintWasHandedOn() async throws {
+        let fixture = try StorageFixture()
+        defer { fixture.remove() }
+        let key = fixture.key(0, in: 1)
+        _ = await fixture.run([fixture.mint(key, "once", request: 1, in: self.hints)])
+        let held = try #require(await fixture.read(key, in: self.hints))
+        _ = await fixture.run(.dropBatch(self.hints, [KeyedRecord(key: key, record: held)]))
+        let again = await fixture.run([fixture.mint(key, "once", request: 1, in: self.hints)])[0]
+        guard case .failed(.notDurable)? = again.first else {
+            Issue.record("executed twice: \(again)")
+            return
+        }
+        #expect(await fixture.read(key, in: self.hints) == nil)
+        let next = await fixture.run([fixture.mint(key, "next", request: 2, in: self.hints)])[0]
+        #expect(next.first?.mintedDot != nil)
+        try await fixture.engine.stop()
+    }
+
     @Test func doesNotCountHintsAsReplicaData() async throws {
         let fixture = try StorageFixture()
         defer { fixture.remove() }

@@ -103,7 +103,11 @@ extension ShardCore {
         let entry = try self.entry(of: request.key, in: state)
         if let version = entry.record.version(of: request.request) { return (entry.record, version.dot) }
         let name = RecentRequests.Name(request: request.request, hash: entry.hash, isHint: state.store.isHints)
-        if let dot = self.recentRequests.dot(of: name), entry.record.vector.covers(dot) { return (entry.record, dot) }
+        if let dot = self.recentRequests.dot(of: name) {
+            if entry.record.vector.covers(dot) { return (entry.record, dot) }
+            // Minted here, delivered and dropped: a second version of one write could outlive what replaced the first.
+            throw StorageError(.inputOutput, "this write was executed here before, and handed on")
+        }
         let dot = try self.nextDot(of: state)
         let version = Version(
             dot: dot,
