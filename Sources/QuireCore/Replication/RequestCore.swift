@@ -1,5 +1,3 @@
-import HeapModule
-
 /// Coordinates requests and serves as replica: the data path of a node, without I/O (Dynamo §5).
 ///
 /// One value per event loop. Events come in with the moment at which they happened, effects go out; ids cross
@@ -299,43 +297,5 @@ package struct RequestCore: Sendable {
 
     static func writeLost(_ acknowledged: Int, _ required: Int) -> ClientResult {
         .failed(.quorumLost(acknowledged: acknowledged, required: required, operation: .write))
-    }
-}
-
-/// What is due for which operation, by time. Ids whose operation has ended are skipped by whoever pops them.
-struct DeadlineQueue: Sendable {
-    enum Alarm: Sendable {
-        case patience(UInt64)
-        case deadline(UInt64)
-
-        var id: UInt64 {
-            switch self {
-            case .patience(let id), .deadline(let id): id
-            }
-        }
-    }
-
-    private struct Entry: Comparable, Sendable {
-        let time: Duration
-        let alarm: Alarm
-
-        static func == (left: Entry, right: Entry) -> Bool {
-            left.time == right.time && left.alarm.id == right.alarm.id
-        }
-
-        static func < (left: Entry, right: Entry) -> Bool {
-            (left.time, left.alarm.id) < (right.time, right.alarm.id)
-        }
-    }
-
-    private var heap = Heap<Entry>()
-
-    mutating func insert(_ alarm: Alarm, at time: Duration) {
-        self.heap.insert(Entry(time: time, alarm: alarm))
-    }
-
-    mutating func popPassed(_ now: Duration) -> Alarm? {
-        guard let first = self.heap.min, first.time <= now else { return nil }
-        return self.heap.popMin()?.alarm
     }
 }
