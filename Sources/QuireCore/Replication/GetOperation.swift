@@ -45,6 +45,19 @@ package struct GetOperation: Sendable {
         }
     }
 
+    /// What a member has told; an outline is made of a record only to be compared with another.
+    private enum Known {
+        case record(Record)
+        case outline(RecordOutline)
+
+        func differs(from merged: Record) -> Bool {
+            switch self {
+            case .record(let record): record != merged
+            case .outline(let outline): outline != RecordOutline(of: merged)
+            }
+        }
+    }
+
     private enum State {
         case waiting
         case answered
@@ -53,7 +66,7 @@ package struct GetOperation: Sendable {
 
     /// What everyone who has answered knows together.
     package private(set) var merged = Record()
-    private var answers: [(node: NodeID, outline: RecordOutline)] = []
+    private var answers: [(node: NodeID, known: Known)] = []
     private var pending: [NodeID]
     /// Outlines that wait for the merged record to have their siblings.
     private var outlines: [(node: NodeID, outline: RecordOutline, isFetched: Bool)] = []
@@ -95,7 +108,7 @@ package struct GetOperation: Sendable {
         }
         self.fastest = self.fastest ?? node
         self.merged.merge(known)
-        self.answers.append((node, RecordOutline(of: known)))
+        self.answers.append((node, .record(known)))
         return self.weighOutlines(Step())
     }
 
@@ -177,7 +190,7 @@ package struct GetOperation: Sendable {
         var waiting: [(node: NodeID, outline: RecordOutline, isFetched: Bool)] = []
         for entry in self.outlines {
             if self.merged.merge(entry.outline) {
-                self.answers.append((entry.node, entry.outline))
+                self.answers.append((entry.node, .outline(entry.outline)))
             } else {
                 if !entry.isFetched { step.fetches.append(entry.node) }
                 waiting.append((entry.node, entry.outline, true))
@@ -217,8 +230,7 @@ package struct GetOperation: Sendable {
         guard self.pending.isEmpty, self.pendingStandIns.isEmpty, self.outlines.isEmpty else { return step }
         self.state = .over
         var step = step
-        let outline = RecordOutline(of: self.merged)
-        step.repairs = self.answers.filter { $0.outline != outline }.map(\.node)
+        step.repairs = self.answers.filter { $0.known.differs(from: self.merged) }.map(\.node)
         step.isOver = true
         return step
     }
