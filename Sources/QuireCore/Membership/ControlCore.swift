@@ -60,7 +60,7 @@ package struct ControlCore: Sendable {
         case seedRefused(Endpoint)
         /// What this node wants to be known of it.
         case figuresMeasured(GossipFigures)
-        /// How many keys this node holds as a stand-in.
+        /// How many keys this node holds as a stand-in; `Int.max` when it cannot be found out now.
         case hintsCounted(Int)
         case timePassed
     }

@@ -273,7 +273,8 @@ final class ControlLoop: @unchecked Sendable {
 
     private func countHints() {
         guard let services = self.currentServices else {
-            self.handle(.hintsCounted(0))
+            // Unknown is not none: the question comes again.
+            self.handle(.hintsCounted(.max))
             return
         }
         Task {
@@ -281,8 +282,8 @@ final class ControlLoop: @unchecked Sendable {
                 let count = try await services.storage.engine.statistics().hints.records
                 self.eventLoop.execute { self.handle(.hintsCounted(count)) }
             } catch {
-                // Unknown is not none: the question comes again.
                 self.node.logger.warning("hints cannot be counted", metadata: ["error": "\(error)"])
+                self.eventLoop.execute { self.handle(.hintsCounted(.max)) }
             }
         }
     }

@@ -76,4 +76,23 @@ import Testing
         #expect(progress.running.isEmpty)
         #expect(progress.failures[PartitionID(1)]?.retryAt == .seconds(1))
     }
+
+    /// SAFETY rule 8: the last step waits for the hints of a member that leaves; unknown is not none.
+    @Test(arguments: [nil, Int.max, 3, 0])
+    func theLastStepWaitsUntilALeaverHoldsNoHint(_ held: Int?) throws {
+        let leaver = Member.numbered(4).id
+        let (staged, plan) = try Layout.initial(Member.inZones([4]), partitions: 8).planned([.leave(leaver)])
+        var layout = try staged.committing(plan)
+        var progress = MoveProgress()
+        for _ in 0..<10 where !layout.moves.isEmpty {
+            progress.adopted(layout)
+            progress.barrierPassed(layout)
+            progress.collected(self.receipts(of: layout))
+            if let held { progress.hintsCounted(held, at: leaver) }
+            guard let next = progress.nextLayout(after: layout) else { break }
+            layout = next
+        }
+        #expect((layout.member(leaver) == nil) == (held == 0))
+        #expect(layout.moves.isEmpty == (held == 0))
+    }
 }
