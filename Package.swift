@@ -123,7 +123,7 @@ let package = Package(
         ),
         .testTarget(
             name: "QuireNodeTests",
-            dependencies: ["QuireCore", "QuireNode", crypto],
+            dependencies: ["QuireCore", "QuireNode", "QuireStorage", "QuireWire", crypto],
             swiftSettings: swiftSettings
         ),
         .testTarget(

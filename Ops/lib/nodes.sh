@@ -32,14 +32,14 @@ find_base() {
     return 1
 }
 
-# start_node HOME NAME ZONE BASE KEYFILE: in a session of its own, so that it outlives the terminal.
+# start_node HOME NAME ZONE BASE KEYFILE [FLAG...]: in a session of its own, so that it outlives the terminal.
 start_node() {
     local home=$1
     mkdir -p "$home"
     printf '%s\n' "$4" >"$home/base"
     setsid "$QUIRE" node start --data "$home/data" --name "$2" --zone "$3" \
         --proxy-port "$4" --peer-port "$(($4 + 2))" --http-port "$(($4 + 3))" \
-        --cluster-key-file "$5" >>"$home/log" 2>&1 </dev/null &
+        --cluster-key-file "$5" "${@:6}" >>"$home/log" 2>&1 </dev/null &
     printf '%s\n' "$!" >"$home/pid"
 }
 

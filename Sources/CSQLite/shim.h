@@ -2,6 +2,13 @@
 #define QUIRE_CSQLITE_SHIM_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 /* Variadic functions and pointer-valued macros do not import into Swift; these wrappers do. */
 
@@ -41,5 +48,74 @@ static inline sqlite3_destructor_type quire_sqlite_transient(void) {
 static inline sqlite3_destructor_type quire_sqlite_static(void) {
     return SQLITE_STATIC;
 }
+
+/* CRC-32C by the processor's own instruction. `crc` is the register: its owner inverts it before and after. */
+
+#if defined(__x86_64__)
+
+static inline int quire_crc32c_is_available(void) {
+    unsigned int a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSE4_2) != 0;
+}
+
+__attribute__((target("sse4.2")))
+static inline unsigned int quire_crc32c(unsigned int crc, const void *bytes, unsigned long count) {
+    const unsigned char *next = (const unsigned char *)bytes;
+    unsigned long long value = crc;
+    for (; count >= 8; next += 8, count -= 8) {
+        unsigned long long word;
+        __builtin_memcpy(&word, next, 8);
+        value = __builtin_ia32_crc32di(value, word);
+    }
+    for (; count > 0; next += 1, count -= 1) value = __builtin_ia32_crc32qi((unsigned int)value, *next);
+    return (unsigned int)value;
+}
+
+#elif defined(__aarch64__)
+
+static inline int quire_crc32c_is_available(void) {
+    return (getauxval(AT_HWCAP) & (1UL << 7)) != 0;
+}
+
+__attribute__((target("crc")))
+static inline unsigned int quire_crc32c(unsigned int crc, const void *bytes, unsigned long count) {
+    const unsigned char *next = (const unsigned char *)bytes;
+    for (; count >= 8; next += 8, count -= 8) {
+        unsigned long word;
+        __builtin_memcpy(&word, next, 8);
+        crc = __builtin_arm_crc32cd(crc, word);
+    }
+    for (; count > 0; next += 1, count -= 1) crc = __builtin_arm_crc32cb(crc, *next);
+    return crc;
+}
+
+#else
+
+static inline int quire_crc32c_is_available(void) {
+    return 0;
+}
+
+static inline unsigned int quire_crc32c(unsigned int crc, const void *bytes, unsigned long count) {
+    (void)bytes;
+    (void)count;
+    return crc;
+}
+
+#endif
+
+/* Lets the kernel begin to write a part of a file to disk, without waiting for it. A hint: it has no result. */
+#if defined(__linux__)
+extern int sync_file_range(int descriptor, off_t offset, off_t count, unsigned int flags);
+
+static inline void quire_begin_writeback(int descriptor, long long offset, long long count) {
+    (void)sync_file_range(descriptor, (off_t)offset, (off_t)count, 2 /* SYNC_FILE_RANGE_WRITE */);
+}
+#else
+static inline void quire_begin_writeback(int descriptor, long long offset, long long count) {
+    (void)descriptor;
+    (void)offset;
+    (void)count;
+}
+#endif
 
 #endif

@@ -78,20 +78,35 @@ extension SimulatedCluster {
         }
     }
 
-    // MARK: The operator
+    // MARK: Operators
 
-    func operatorReady() {
-        self.queue.schedule(.operatorReady, after: .milliseconds(250))
-        guard let layout = self.newestLayout, !self.membership.isWaiting(at: self.queue.now) else { return }
+    func operatorReady(_ index: Int) {
+        self.queue.schedule(.operatorReady(index), after: self.random.milliseconds(60...160))
+        guard let view = self.operatorView, !self.operators[index].isWaiting(at: self.queue.now) else { return }
         let up = self.order.filter { self.node($0).isRunning && self.node($0).control.layout != nil }
-        guard !up.isEmpty, let request = self.membership.next(layout) else { return }
-        let node = self.node(self.random.one(of: up))
-        self.membership.asked(node.id, until: self.queue.now + .seconds(11))
-        let id = ControlCore.OperatorRequestID(rawValue: self.takeID())
-        self.perform(node.control.handle(.operatorAsked(id, request), now: self.queue.now), at: node)
+        guard !up.isEmpty, let action = self.operators[index].next(view) else { return }
+        switch action {
+        case .destroy(let number):
+            self.destroy(self.node(NodeID(rawValue: UInt64(number))))
+        case .ask(let request):
+            let node = self.node(self.random.one(of: up))
+            self.operators[index].asked(node.id, until: self.queue.now + .seconds(11))
+            let id = ControlCore.OperatorRequestID(rawValue: self.takeID())
+            self.operatorRequests[id] = index
+            self.perform(node.control.handle(.operatorAsked(id, request), now: self.queue.now), at: node)
+        }
     }
 
-    func operatorAnswered(_ result: ControlCore.OperatorResult) {
-        self.membership.answered(result)
+    var operatorView: SimulatedOperator.View? {
+        self.newestLayout.map { .init(layout: $0, now: self.queue.now, destroyed: self.destroyed) }
+    }
+
+    func operatorAnswered(_ id: ControlCore.OperatorRequestID, _ result: ControlCore.OperatorResult) {
+        guard let index = self.operatorRequests.removeValue(forKey: id) else { return }
+        self.operators[index].answered(result)
+    }
+
+    func operatorsLost(_ node: NodeID) {
+        for index in self.operators.indices { self.operators[index].lost(node) }
     }
 }

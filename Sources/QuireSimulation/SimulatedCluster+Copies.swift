@@ -17,8 +17,9 @@ extension SimulatedCluster {
         let lost = self.losses[partition] ?? 0
         var missing: String?
         for layout in self.layouts.reversed() where layout.version >= version {
-            let lacks = layout.writeRows(of: partition).compactMap { row in
-                copies.missing(in: row, Layout.effective(self.writeQuorum(of: put), in: row) - lost)
+            let quorums = layout.writeQuorums(of: partition, asked: put.writeQuorum)
+            let lacks = zip(layout.writeRows(of: partition), quorums).compactMap { row, quorum in
+                copies.missing(in: row, quorum - lost)
             }
             guard let first = lacks.first else { return nil }
             missing = first
@@ -30,9 +31,18 @@ extension SimulatedCluster {
         put.writeQuorum ?? self.configuration.quorums.writeQuorum
     }
 
-    /// The oldest layout by which a node lives.
+    /// The oldest layout by which a member lives: what has left the cluster answers for nothing.
     var oldestVersion: LayoutVersion {
-        self.order.compactMap { self.node($0).layout?.version }.min() ?? .none
+        let members = self.newestLayout?.members.map(\.id) ?? self.order
+        return members.filter { self.node($0).isUp }.compactMap { self.node($0).layout?.version }.min() ?? .none
+    }
+
+    /// The fewest copies that an acknowledged write of the partition may have.
+    private func copiesMin(of partition: PartitionID) -> Int {
+        guard let layout = self.newestLayout else { return 1 }
+        let settings = [layout.quorums, layout.formerQuorums ?? layout.quorums, self.configuration.quorums]
+        let row = layout.readRow(of: partition)
+        return settings.map { Layout.effective($0.writeQuorumMin, in: row) }.min() ?? 1
     }
 
     /// Who holds one record.
@@ -80,8 +90,7 @@ extension SimulatedCluster {
     func copiesLeft(of key: Key) -> VersionSet {
         guard let layout = self.newestLayout, let history = self.checker.histories[key] else { return VersionSet() }
         let partition = layout.partitionCount.partition(of: key)
-        let row = layout.readRow(of: partition)
-        let needed = Layout.effective(self.configuration.quorums.writeQuorum, in: row) - (self.losses[partition] ?? 0)
+        let needed = self.copiesMin(of: partition) - (self.losses[partition] ?? 0)
         var count = VersionCount(upTo: max(needed, 1))
         for member in layout.members {
             let storage = self.node(member.id).storage
@@ -103,8 +112,7 @@ extension SimulatedCluster {
             if self.losses[partition] ?? 0 > 0, self.isWhole(partition) {
                 self.losses[partition] = nil
             }
-            let row = self.newestLayout?.readRow(of: partition) ?? []
-            return self.losses[partition] ?? 0 < Layout.effective(self.configuration.quorums.writeQuorum, in: row) - 1
+            return self.losses[partition] ?? 0 < self.copiesMin(of: partition) - 1
         }
     }
 

@@ -16,45 +16,52 @@ extension SimulatedCluster {
                 _ = self.send(message, from: node, to: peer, origin: .request(correlation), budget: budget)
             case .answerPeer(let request, let message):
                 self.reply(request, message, from: node)
-            case .drained(let version):
-                self.perform(node.control.handle(.drained(version), now: self.queue.now), at: node)
+            case .layoutNeeded(let version):
+                self.perform(node.control.handle(.layoutSeen(version), now: self.queue.now), at: node)
             }
         }
     }
 
     func perform(_ effects: [ControlCore.Effect], at node: SimulatedNode) {
         for effect in effects {
+            self.noteStep(effect, at: node)
             switch effect {
             case .store(let token, let state):
                 self.save(state, token, at: node)
             case .answerPeer(let request, let message):
                 self.reply(request, .control(message), from: node)
+            case .askPeer(let peer, let correlation, let message) where self.isForged(message):
+                self.forgeAnswer(of: peer, to: message, correlation, at: node)
             case .askPeer(let peer, let correlation, let message):
                 _ = self.send(.control(message), from: node, to: peer, origin: .control(correlation))
             case .adopt(let layout):
                 self.adopt(layout, at: node)
-            case .drain(let version):
-                let now = node.moment(at: self.queue.now)
-                self.perform(node.request.handle(.drainAsked(version), now: now), at: node)
-                let mutation = self.configuration.mutation
-                if mutation == .drainsAtOnce || mutation == .fillsBeforeTheBarrier {
-                    self.perform(node.control.handle(.drained(version), now: self.queue.now), at: node)
-                }
-            case .fill(let partition, let sources):
-                self.fill(partition, from: sources, at: node)
-            case .takeOver(let partition, let owners):
-                let cover = ReplicaCover(partition: partition, peers: owners)
-                self.begin(NodeTask(partition: partition, purpose: .takeOver, machine: .cover(cover)), at: node)
+            case .confirmAdoption(let version):
+                self.perform(node.control.handle(.adoptionConfirmed(version), now: self.queue.now), at: node)
+            case .fill(let order):
+                self.fill(order, at: node)
+            case .takeOver(let order):
+                let cover = ReplicaCover(partition: order.partition, peers: order.sources)
+                let task = NodeTask(
+                    partition: order.partition,
+                    purpose: .takeOver(order.session),
+                    machine: .cover(cover)
+                )
+                self.begin(task, at: node)
+            case .stop where self.configuration.mutation == .countsReceiptsOfStoppedSessions:
+                continue
+            case .stop(let orders):
+                let sessions = Set(orders.map(\.session))
+                node.tasks = node.tasks.filter { !($0.value.purpose.session.map(sessions.contains) ?? false) }
             case .countHints:
                 let count = node.storage.hintCount
                 self.perform(node.control.handle(.hintsCounted(count), now: self.queue.now), at: node)
             case .keepOnly(let partitions):
-                let kept = self.kept(partitions, at: node)
-                self.partitionCount.partitions.filter { !kept.contains($0) }.forEach { node.disturbed($0) }
-                node.storage.keepOnly(kept)
-                self.noteStorage(of: node)
-            case .answerOperator(_, let result):
-                self.operatorAnswered(result)
+                self.keepOnly(partitions, at: node)
+            case .answerOperator(let id, let result):
+                self.operatorAnswered(id, result)
+            case .raise(let alarm):
+                self.checker.violated("node \(node.id) raises an alarm: \(alarm)")
             case .link, .identify, .remember:
                 // Simulated nodes keep their addresses: links follow `wantedPeers`.
                 continue
@@ -82,6 +89,7 @@ extension SimulatedCluster {
 
     private func adopt(_ layout: Layout, at node: SimulatedNode) {
         self.traced(UInt64(layout.version.rawValue))
+        self.forgetHints(at: node, layout)
         node.layout = layout
         node.schedule.layoutAdopted(layout, now: self.queue.now)
         self.redirectHints(of: node, layout)
@@ -90,24 +98,16 @@ extension SimulatedCluster {
             let place = self.layouts.firstIndex { $0.version > layout.version } ?? self.layouts.endIndex
             self.layouts.insert(layout, at: place)
         }
-        self.checkNewRows(of: layout)
-        let known = self.configuration.mutation == .writesToTheOldRowOnly ? layout.withoutDualWrites : layout
+        if layout.change?.isFinished == true, layout.change?.origin == nil { node.storage.forgetRetired() }
+        // Who adopts late learns of rows that may have turned back since.
+        if layout.version == self.layouts.last?.version { self.checkNewRows(of: layout) }
+        let known =
+            switch self.configuration.mutation {
+            case .writesToTheOldRowOnly: layout.withoutDualWrites
+            case .dropsTargetsAtOnce: layout.withoutReversals
+            default: layout
+            }
         self.perform(node.request.handle(.layoutAdopted(known), now: node.moment(at: self.queue.now)), at: node)
-        guard self.configuration.mutation == .fillsBeforeTheBarrier else { return }
-        for move in layout.moves where move.phase == .dualWrite && move.newcomers.contains(node.id) {
-            guard !node.tasks.values.contains(where: { $0.partition == move.partition }) else { continue }
-            self.fill(move.partition, from: move.from, at: node)
-        }
-    }
-
-    private func kept(_ partitions: [PartitionID], at node: SimulatedNode) -> [PartitionID] {
-        guard self.configuration.mutation == .retiresBeforeCovered, let layout = node.control.layout else {
-            return partitions
-        }
-        return partitions.filter { partition in
-            guard let move = layout.move(of: partition), move.phase == .dualWrite else { return true }
-            return move.to.contains(node.id)
-        }
     }
 
     private func checkNewRows(of layout: Layout) {
@@ -118,11 +118,11 @@ extension SimulatedCluster {
             else { continue }
             let held = move.to.compactMap { id -> VersionSet? in
                 let storage = self.node(id).storage
-                guard !storage.quarantined.contains(partition) else { return nil }
+                guard !storage.quarantined.contains(partition), !self.destroyed.contains(id) else { return nil }
                 return history.accounted(storage.syncedRecord(of: key, in: .replica(partition)))
             }
             // A replica that is set aside answers nobody before it is whole again.
-            self.checker.readsTurned(to: held, of: key, besides: move.to.count - held.count)
+            self.checker.readsTurned(to: held, of: key, readQuorum: layout.readQuorum(of: partition))
         }
     }
 
@@ -227,13 +227,16 @@ extension SimulatedCluster {
         node.asks[ask] = SimulatedNode.Ask(to: peer, origin: origin)
         let sent = self.configuration.mutation == .sendsLoneVersions ? message.withoutSiblings : message
         let life = self.node(peer).life
+        // Requests are sent with the version by which they are counted, background work with the node's.
+        let isRequest = if case .request = origin { true } else { false }
+        let version = isRequest ? node.request.layoutVersion : node.layout?.version ?? .none
         let event = Event.request(
             from: node.id,
             to: peer,
             life: life,
             ask: ask,
             sent,
-            Event.SentAt(time: self.queue.now, budget: budget)
+            Event.SentAt(time: self.queue.now, budget: budget, version: version)
         )
         self.transmit(event, from: node.id, to: peer, asker: node.id)
         if self.configuration.mutation == .countsSendsAsStored, message.isStoring {
@@ -279,14 +282,16 @@ extension SimulatedCluster {
         // but one of a request that was refused would be executed for the first time after its refusal.
         guard !node.refused.contains(ask) else { return }
         self.traced(ask)
+        self.noteStep(message, at: node)
         // Only the first delivery has somebody who waits: the other's answer, perhaps a refusal, reaches nobody.
         let isFirst = node.seen.insert(ask).inserted
         let correlation = isFirst ? ask : ask | Self.duplicate
         let request = RequestCore.PeerRequestID(link: asker.rawValue, correlation: correlation)
         guard case .control(let control) = message else {
             let isBlind = self.configuration.mutation == .acceptsLateMessages
-            let timing: MessageTiming =
+            var timing: MessageTiming =
                 isBlind ? .fresh : MessageTiming(age: self.queue.now - sentAt.time, budget: sentAt.budget)
+            timing.version = sentAt.version
             let now = node.moment(at: self.queue.now)
             self.perform(node.request.handle(.peerAsked(request, message, timing), now: now), at: node)
             return
@@ -353,14 +358,5 @@ extension PeerMessage {
             let lone = Record(vector: record.vector, siblings: [winner])
         else { return self }
         return .put(partition, key, lone, sync: sync)
-    }
-}
-
-extension Layout {
-    /// The mistake of a coordinator that does not know of newcomers (SAFETY rule 11).
-    fileprivate var withoutDualWrites: Layout {
-        var layout = self
-        layout.moves.removeAll { $0.phase == .dualWrite }
-        return layout
     }
 }

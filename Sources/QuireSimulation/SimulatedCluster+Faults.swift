@@ -30,13 +30,14 @@ extension SimulatedCluster {
         self.queue.schedule(.powerLost, after: .zero)
     }
 
-    func crash(_ id: NodeID) {
+    /// - Parameter absence: `nil`: some time.
+    func crash(_ id: NodeID, for absence: Duration? = nil) {
         let node = self.node(id)
         guard node.isUp else { return }
         self.traced(id.rawValue)
         node.crashed()
         self.clientsLost(id)
-        self.membership.lost(id)
+        self.operatorsLost(id)
         for peer in self.order where peer != id {
             _ = self.network.disconnect(from: id, to: peer)
             guard let generation = self.network.generation(from: peer, to: id) else { continue }
@@ -45,7 +46,14 @@ extension SimulatedCluster {
                 after: self.random.milliseconds(1...60)
             )
         }
-        self.queue.schedule(.restart(id), after: self.random.milliseconds(20...900))
+        self.queue.schedule(.restart(id), after: absence ?? self.random.milliseconds(20...900))
+    }
+
+    /// The node crashes for good and its disk is gone, if the budget of losses allows it now.
+    func destroy(_ node: SimulatedNode) {
+        guard !self.destroyed.contains(node.id), self.loseDisk(of: node) else { return }
+        self.destroyed.insert(node.id)
+        node.storage.destroyed()
     }
 
     // MARK: Partitions
@@ -92,9 +100,9 @@ extension SimulatedCluster {
     // MARK: Time
 
     /// Half of the links to the node are given up by its peers meanwhile, and half of its own when it goes on.
-    private func pause(_ node: SimulatedNode) {
+    func pause(_ node: SimulatedNode, for length: Duration? = nil) {
         guard node.isRunning else { return }
-        let length = self.random.milliseconds(200...4500)
+        let length = length ?? self.random.milliseconds(200...4500)
         node.isPaused = true
         self.queue.schedule(.resume(node.id, life: node.life), after: length)
         for peer in self.order where peer != node.id && self.random.chance(0.5) {
@@ -155,15 +163,20 @@ extension SimulatedCluster {
         node.storage.damaged(partition)
     }
 
-    private func loseDisk(of node: SimulatedNode) {
+    /// - Returns: whether it was allowed.
+    @discardableResult
+    func loseDisk(of node: SimulatedNode) -> Bool {
         let partitions = self.partitionsHeld(by: node)
-        guard node.isUp, !partitions.isEmpty, node.storage.quarantined.isEmpty, self.mayLose(partitions) else { return }
+        guard node.isUp, !partitions.isEmpty, node.storage.quarantined.isEmpty, self.mayLose(partitions) else {
+            return false
+        }
         for partition in partitions {
             self.losses[partition, default: 0] += 1
             self.lossAt[partition] = self.queue.now
         }
         self.crash(node.id)
         node.storage.lost(partitions.filter { self.newestLayout?.holders(of: $0).contains(node.id) ?? false })
+        return true
     }
 
     /// What a node does by itself about replicas that it had to set aside: it fetches them from their fellows.
@@ -180,7 +193,10 @@ extension SimulatedCluster {
                 return false
             }
             guard !isRunning else { continue }
-            var peers = holders.filter { $0 != node.id && !self.node($0).storage.quarantined.contains(partition) }
+            var peers = holders.filter { holder in
+                holder != node.id && !layout.lost.contains(holder)
+                    && !self.node(holder).storage.quarantined.contains(partition)
+            }
             if self.configuration.mutation == .refetchesFromOneFellow {
                 peers = Array(peers.prefix(1))
             }

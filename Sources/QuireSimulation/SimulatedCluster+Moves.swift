@@ -2,11 +2,18 @@ import QuireCore
 
 /// Transfers of partitions, at the target and at the source.
 extension SimulatedCluster {
-    func fill(_ partition: PartitionID, from sources: [NodeID], at node: SimulatedNode) {
-        if self.configuration.mutation == .coversWithoutCopying {
+    func fill(_ order: ControlCore.CoverOrder, at node: SimulatedNode) {
+        let partition = order.partition
+        node.latestSessions[partition] = order.session
+        let sources = order.sources
+        let isRevived = node.storage.revive(partition, since: order.reviveSince)
+        if isRevived { node.disturbed(partition) }
+        self.noteStorage(of: node)
+        let isBlind = isRevived && self.configuration.mutation == .undoesWithoutComparing
+        if isBlind || self.configuration.mutation == .coversWithoutCopying {
             let receipt = PartitionMove.Receipt(node: node.id, root: "", bytes: 0, checksum: "")
-            let proof = PartitionReceipt(partition: partition, phase: .dualWrite, receipt: receipt)
-            self.perform(node.control.handle(.covered(proof), now: self.queue.now), at: node)
+            let event = ControlCore.Event.covered(session: order.session, receipt)
+            self.perform(node.control.handle(event, now: self.queue.now), at: node)
             return
         }
         let isOneEnough = self.configuration.mutation == .fillsFromOneReplica
@@ -15,7 +22,43 @@ extension SimulatedCluster {
             node: node.id,
             replicas: isOneEnough ? Array(sources.prefix(1)) : sources
         )
-        self.begin(NodeTask(partition: partition, purpose: .fill, machine: .transfer(transfer)), at: node)
+        self.begin(
+            NodeTask(partition: partition, purpose: .fill(order.session), machine: .transfer(transfer)),
+            at: node
+        )
+    }
+
+    // MARK: Retiring
+
+    /// What a node holds for others from an earlier membership is void: it has delivered it, and nobody asked it since
+    /// then whether deleted keys may be forgotten (SAFETY rules 8 and 9).
+    func forgetHints(at node: SimulatedNode, _ layout: Layout) {
+        let since = layout.member(node.id)?.joinedAt ?? layout.version
+        guard let last = node.lastVersion, last < since || layout.member(node.id) == nil else {
+            node.lastVersion = layout.version
+            return
+        }
+        node.lastVersion = layout.version
+        node.storage.forgetHints()
+        self.noteStorage(of: node)
+    }
+
+    func keepOnly(_ partitions: [PartitionID], at node: SimulatedNode) {
+        let kept = self.kept(partitions, at: node)
+        self.partitionCount.partitions.filter { !kept.contains($0) }.forEach { node.disturbed($0) }
+        if !node.storage.partitionsToRetire(keeping: kept).isEmpty { self.reached(.source, .retires, at: node) }
+        node.storage.keepOnly(kept, by: node.control.layout?.version ?? .none)
+        self.noteStorage(of: node)
+    }
+
+    private func kept(_ partitions: [PartitionID], at node: SimulatedNode) -> [PartitionID] {
+        guard self.configuration.mutation == .retiresBeforeCovered, let layout = node.control.layout else {
+            return partitions
+        }
+        return partitions.filter { partition in
+            guard let move = layout.move(of: partition), move.phase == .dualWrite else { return true }
+            return move.to.contains(node.id)
+        }
     }
 
     // MARK: Serving as a source
@@ -30,18 +73,70 @@ extension SimulatedCluster {
             guard image.records > 0 else { return .sealed(nil) }
             let seal = self.takeID()
             node.seals[seal] = image
-            return .sealed(image.description(seal: seal))
-        case .readBlock(_, let seal, let index):
-            guard let image = node.seals[seal], !self.random.chance(self.network.faults.loss) else {
-                return .sealExpired
-            }
-            let block = image.block(index)
-            return .block(block, checksum: CRC32C.checksum(block))
+            return .sealed(image.manifest(seal: seal))
+        case .readBlocks(_, let seal, let blocks):
+            guard let image = node.seals[seal], let index = blocks.first?.lowerBound,
+                !self.random.chance(self.network.faults.loss)
+            else { return .sealExpired }
+            return .block(image.block(index))
         case .unseal(_, let seal):
             node.seals[seal] = nil
             return .sealExpired
         default:
             return nil
+        }
+    }
+
+    // MARK: Pulling as a target
+
+    func prepareImage(_ manifest: SealManifest, of id: UInt64, at node: SimulatedNode) {
+        let pull = SimulatedPull(manifest, keeping: node.tasks[id]?.pull)
+        node.tasks[id]?.pull = pull
+        self.finishLocally(id, with: .prepared(heldBytes: pull.heldBytes), at: node)
+    }
+
+    func pullNextBlock(from source: NodeID, of id: UInt64, at node: SimulatedNode) {
+        guard let task = node.tasks[id], let question = node.tasks[id]?.pull?.next(of: task.partition) else {
+            self.finishLocally(id, at: node)
+            return
+        }
+        self.ask(source, .control(question), for: id, at: node)
+    }
+
+    /// - Returns: What to tell the machine; `nil` when the next block was asked for.
+    func answerOfPull(
+        _ answer: NodeTask.Answer,
+        of id: UInt64,
+        from source: NodeID?,
+        at node: SimulatedNode
+    ) -> PartitionTransfer.Answer? {
+        guard var pull = node.tasks[id]?.pull, pull.isPulling, let source else { return answer.ofTransfer }
+        let isGood: Bool
+        if case .peer(.control(.block(let bytes))) = answer {
+            isGood = pull.arrived(bytes)
+        } else {
+            isGood = false
+        }
+        if !isGood { pull.end() }
+        node.tasks[id]?.pull = pull
+        if isGood {
+            self.pullNextBlock(from: source, of: id, at: node)
+            return nil
+        }
+        if case .peer(.control(.sealExpired)) = answer { return .expired }
+        return .bad("a block did not come")
+    }
+}
+
+extension NodeTask.Answer {
+    var ofTransfer: PartitionTransfer.Answer {
+        switch self {
+        case .peer(let message): .peer(message)
+        case .storage(let outcome): .storage(outcome)
+        case .done: .done
+        case .prepared(let heldBytes): .prepared(heldBytes: heldBytes)
+        case .timePassed: .failed("nothing was waited for")
+        case .failed(let reason): .bad(reason)
         }
     }
 }

@@ -13,7 +13,7 @@ extension SimulatedCluster {
             let node = self.node(id)
             self.mendDisk(of: node)
             if node.isPaused { self.resume(node) }
-            if !node.isUp { self.start(id) }
+            if !node.isUp, !self.destroyed.contains(id) { self.start(id) }
         }
         // Messages that were on their way into a cut are lost for good: their links are made anew.
         for from in self.order {
@@ -38,29 +38,55 @@ extension SimulatedCluster {
     /// What is still in motion, for people.
     var unrest: String {
         let versions = self.order.map { "\(self.node($0).control.layout?.version.rawValue ?? 0)" }
-        let moves = self.newestLayout?.moves.count ?? 0
         let clients = self.workload.waitingCount
         let unequal = self.newestLayout.map { self.unequalPartitions($0).count } ?? 0
         let hints = self.order.map { self.node($0).storage.hintCount }
         let damaged = self.order.reduce(0) { $0 + self.node($1).storage.quarantined.count }
-        return "versions \(versions), \(moves) moves, \(clients) clients wait, \(damaged) replicas damaged, "
+        return "versions \(versions), \(clients) clients wait, \(damaged) replicas damaged, "
             + "hints \(hints), \(unequal) partitions unequal, "
-            + self.membership.stateDescription
+            + self.operators.map(\.stateDescription).joined(separator: ", ") + "; " + self.blockers
+    }
+
+    /// What the moves that have not ended wait for, for people.
+    private var blockers: String {
+        guard let layout = self.newestLayout, let move = layout.moves.first else { return "no moves" }
+        let given = move.receipts.map(\.node)
+        let due = layout.receiptsDue(of: move).filter { !given.contains($0) }
+        let work = due.map { id in
+            let tasks = self.node(id).tasks.values.filter {
+                $0.purpose.session != nil && $0.partition == move.partition
+            }
+            return "\(id.rawValue): \(tasks.isEmpty ? "idle" : "busy")"
+        }
+        let coordinators = layout.members.map(\.id).filter { id in
+            self.node(id).isRunning && self.node(id).control.isLayoutCoordinator
+        }
+        let fenced = coordinators.map { self.node($0).control.fencedReplicas(of: move, in: layout)?.map(\.rawValue) }
+        return
+            "\(layout.moves.count) moves in version \(layout.version), \(layout.change?.state.rawValue ?? "no change"): "
+            + "partition \(move.partition) from \(move.from.map(\.rawValue)) to \(move.to.map(\.rawValue)) in "
+            + "\(move.phase), fence \(move.fence), receipts due of \(work), coordinators "
+            + "\(coordinators.map(\.rawValue)), which know as fenced \(fenced), "
+            + "leaving \(layout.leaving.map(\.rawValue)), lost \(layout.lost.map(\.rawValue)), "
+            + "destroyed \(self.destroyed.sorted().map(\.rawValue))"
     }
 
     var isSettled: Bool {
-        guard let layout = self.newestLayout, layout.moves.isEmpty, self.workload.waitingCount == 0 else {
+        guard let view = self.operatorView, view.layout.moves.isEmpty, self.workload.waitingCount == 0 else {
             return false
         }
-        guard self.membership.isFinished(layout) else { return false }
-        guard self.order.allSatisfy({ self.node($0).storage.hintCount == 0 }), self.unequalPartitions(layout).isEmpty
+        for index in self.operators.indices {
+            guard self.operators[index].isFinished(view) else { return false }
+        }
+        let members = view.layout.members.map(\.id)
+        guard members.allSatisfy({ self.node($0).storage.hintCount == 0 }), self.unequalPartitions(view.layout).isEmpty
         else {
             return false
         }
-        return layout.members.allSatisfy { member in
+        return view.layout.members.allSatisfy { member in
             let node = self.node(member.id)
             let peers = node.wantedPeers
-            return node.control.layout?.version == layout.version && node.storage.quarantined.isEmpty
+            return node.control.layout?.version == view.layout.version && node.storage.quarantined.isEmpty
                 && peers.allSatisfy { self.network.generation(from: node.id, to: $0) != nil }
         }
     }

@@ -40,7 +40,8 @@ extension SimulatedCluster {
         guard let task = node.tasks[id] else { return }
         switch task.machine {
         case .transfer(var transfer):
-            let action = transfer.answered(answer.ofTransfer)
+            guard let told = self.answerOfPull(answer, of: id, from: transfer.source, at: node) else { return }
+            let action = transfer.answered(told)
             node.tasks[id]?.machine = .transfer(transfer)
             self.perform(action, of: id, at: node)
         case .cover(var cover):
@@ -70,24 +71,29 @@ extension SimulatedCluster {
     // MARK: Actions
 
     private func perform(_ action: PartitionTransfer.Action, of id: UInt64, at node: SimulatedNode) {
+        self.noteStep(action, at: node)
         switch action {
         case .ask(let peer, let message):
             self.ask(peer, message, for: id, at: node)
         case .store(let command):
             self.execute(command, token: id | Self.taskToken, at: node)
-        case .createImage:
-            node.tasks[id]?.image = []
-            self.finishLocally(id, at: node)
-        case .appendBlock(let bytes):
-            node.tasks[id]?.image += bytes
+        case .revive:
+            self.answerTask(id, .failed("nothing is retired here"), at: node)
+        case .prepareImage(let manifest):
+            self.prepareImage(manifest, of: id, at: node)
+        case .pullBlocks(let source, _):
+            self.pullNextBlock(from: source, of: id, at: node)
+        case .discardImage:
+            node.tasks[id]?.pull = nil
             self.finishLocally(id, at: node)
         case .installImage:
-            guard let task = node.tasks[id], let entries = SimulatedImage.decode(task.image) else {
+            guard let task = node.tasks[id], let entries = SimulatedImage.decode(task.pull?.bytes ?? []) else {
                 self.answerTask(id, .failed("the image is damaged"), at: node)
                 return
             }
             node.storage.install(entries, in: task.partition)
             node.disturbed(task.partition)
+            self.reached(.target, .hasInstalled, at: node)
             self.finishLocally(id, at: node)
         case .unseal(let source, let seal):
             guard let task = node.tasks[id], case .transfer(var transfer) = task.machine else { return }
@@ -156,37 +162,35 @@ extension SimulatedCluster {
         }
     }
 
-    private func finishLocally(_ id: UInt64, at node: SimulatedNode) {
+    func finishLocally(_ id: UInt64, with answer: NodeTask.Answer = .done, at node: SimulatedNode) {
         let delay = Duration.microseconds(Int.random(in: 100...5000, using: &self.random))
-        self.queue.schedule(.taskAnswered(node.id, life: node.life, task: id, .done), after: delay)
+        self.queue.schedule(.taskAnswered(node.id, life: node.life, task: id, answer), after: delay)
     }
 
     // MARK: Ends
 
     private func finished(_ id: UInt64, _ receipt: PartitionMove.Receipt, at node: SimulatedNode) {
         guard let task = node.tasks.removeValue(forKey: id) else { return }
-        let phase: PartitionMove.Phase
         switch task.purpose {
-        case .fill: phase = .dualWrite
-        case .takeOver: phase = .draining
+        case .fill(let session), .takeOver(let session):
+            if case .takeOver = task.purpose { self.reached(.target, .hasTakenOver, at: node) }
+            let counted = self.counted(session, of: task.partition, at: node)
+            self.perform(node.control.handle(.covered(session: counted, receipt), now: self.queue.now), at: node)
         case .refetch(let version):
             // Fellows may have changed meanwhile: then it begins anew.
             if node.control.layout?.version == version {
                 node.storage.refetched(task.partition)
                 node.disturbed(task.partition)
             }
-            return
         case .repair, .deliverHints, .collect, .witness: return
         }
-        let proof = PartitionReceipt(partition: task.partition, phase: phase, receipt: receipt)
-        self.perform(node.control.handle(.covered(proof), now: self.queue.now), at: node)
     }
 
     private func failed(_ id: UInt64, _ reason: String, at node: SimulatedNode) {
         guard let task = node.tasks.removeValue(forKey: id) else { return }
         switch task.purpose {
-        case .fill, .takeOver:
-            let event = ControlCore.Event.coverFailed(task.partition, reason: reason)
+        case .fill(let session), .takeOver(let session):
+            let event = ControlCore.Event.coverFailed(session: session, reason: reason)
             self.perform(node.control.handle(event, now: self.queue.now), at: node)
         case .refetch, .repair, .deliverHints, .collect, .witness:
             return
@@ -248,21 +252,11 @@ extension SimulatedCluster {
 }
 
 extension NodeTask.Answer {
-    fileprivate var ofTransfer: PartitionTransfer.Answer {
-        switch self {
-        case .peer(let message): .peer(message)
-        case .storage(let outcome): .storage(outcome)
-        case .done: .done(checksum: "")
-        case .timePassed: .failed("nothing was waited for")
-        case .failed(let reason): .failed(reason)
-        }
-    }
-
     fileprivate var ofExchange: MerkleExchange.Answer {
         switch self {
         case .peer(let message): .peer(message)
         case .storage(let outcome): .storage(outcome)
-        case .done, .timePassed: .unreachable("nothing was to be done")
+        case .done, .prepared, .timePassed: .unreachable("nothing was to be done")
         case .failed(let reason): .unreachable(reason)
         }
     }
@@ -275,7 +269,7 @@ extension TombstoneCollection {
         case .storage(let outcome): self.answered(.storage(outcome), now: now)
         case .timePassed(let until):
             self.timePassed(now: Moment(elapsed: max(until, now.elapsed), wallMilliseconds: now.wallMilliseconds))
-        case .done, .failed: self.answered(.unreachable, now: now)
+        case .done, .prepared, .failed: self.answered(.unreachable, now: now)
         }
     }
 }

@@ -18,7 +18,7 @@ extension SimulatedCluster {
         }
         guard !isAlone else { return }
         for partition in layout.partitionCount.partitions where layout.readRow(of: partition).first == node.id {
-            guard layout.move(of: partition) == nil, node.storage.hasTombstones(in: partition),
+            guard !layout.isInMotion(partition), node.storage.hasTombstones(in: partition),
                 !node.tasks.values.contains(where: { $0.purpose == .collect && $0.partition == partition })
             else { continue }
             let collection = TombstoneCollection(
@@ -171,11 +171,12 @@ extension SimulatedNode {
         }
     }
 
-    /// Each life has epochs of its own. What belongs elsewhere is gone at once here, so that no copy is ever retired.
+    /// Each life has epochs of its own.
     func surroundings(of partition: PartitionID) -> PartitionSurroundings {
         PartitionSurroundings(
             epoch: self.life << 32 + (self.disturbances[partition] ?? 0),
-            isBusy: self.tasks.values.contains { $0.partition == partition && $0.purpose.keepsRecords }
+            isBusy: self.tasks.values.contains { $0.partition == partition && $0.purpose.keepsRecords },
+            hasRetiredCopy: self.storage.retired[partition] != nil
         )
     }
 }

@@ -20,7 +20,9 @@ package final class SimulatedCluster {
         case clientAsked(NodeID, life: UInt64, Workload.Operation)
         case clientReady(Int)
         case clientGivesUp(Int, operation: UInt64)
-        case operatorReady
+        case operatorReady(Int)
+        /// - Parameter index: Of the planned crash.
+        case stepCrash(NodeID, life: UInt64, index: Int)
         case fault(Fault)
         case powerLost
         case networkHealed
@@ -34,6 +36,8 @@ package final class SimulatedCluster {
         struct SentAt {
             let time: Duration
             let budget: Duration?
+            /// By which the sender counts the answer.
+            let version: LayoutVersion
         }
 
         /// The node whose process it happens to; it happens later if that process does not run.
@@ -43,7 +47,8 @@ package final class SimulatedCluster {
                 .storageAnswered(let id, _, _), .syncEnded(let id, _), .stateSaved(let id, _, _, _),
                 .taskAnswered(let id, _, _, _), .tick(let id, _), .clientAsked(let id, _, _):
                 id
-            case .clientReady, .clientGivesUp, .operatorReady, .fault, .powerLost, .networkHealed, .clog, .unclog,
+            case .stepCrash, .clientReady, .clientGivesUp, .operatorReady, .fault, .powerLost, .networkHealed, .clog,
+                .unclog,
                 .resume, .diskMended, .restart:
                 nil
             }
@@ -70,7 +75,15 @@ package final class SimulatedCluster {
     var layouts: [Layout] = []
     var random: SeededGenerator
     var workload: Workload
-    var membership: MembershipScript
+    var operators: [SimulatedOperator]
+    /// By request, the operator who asked.
+    var operatorRequests: [ControlCore.OperatorRequestID: Int] = [:]
+    /// Nodes that crashed for good.
+    var destroyed: Set<NodeID> = []
+    /// Crashes at steps of moves; each counts down.
+    var plannedCrashes: [StepCrash]
+    /// Those that happened.
+    package internal(set) var crashes: [CrashPoint: Int] = [:]
     var nextID: UInt64 = 1
     var isHealed = false
 
@@ -96,7 +109,9 @@ package final class SimulatedCluster {
         self.order = self.nodes.map(\.id)
         self.network = SimulatedNetwork(faults: configuration.faults)
         self.workload = workload
-        self.membership = MembershipScript(configuration.membershipChanges, members: self.nodes.map(\.member))
+        let members = self.nodes.map(\.member)
+        self.operators = configuration.scripts.map { SimulatedOperator($0, members: members) }
+        self.plannedCrashes = configuration.stepCrashes
         self.checker = Checker(configuration: configuration)
         self.random = random
     }
@@ -140,8 +155,8 @@ package final class SimulatedCluster {
         for client in 0..<self.configuration.workload.clients {
             self.queue.schedule(.clientReady(client), after: .milliseconds(60 + client))
         }
-        if !self.configuration.membershipChanges.isEmpty {
-            self.queue.schedule(.operatorReady, after: .milliseconds(200))
+        for index in self.operators.indices {
+            self.queue.schedule(.operatorReady(index), after: .milliseconds(200 + 130 * index))
         }
         for (fault, gap) in self.configuration.faults.chosen {
             self.queue.schedule(.fault(fault), after: self.random.around(gap))
@@ -203,8 +218,10 @@ package final class SimulatedCluster {
             self.clientReady(client)
         case .clientGivesUp(let client, let operation):
             self.clientGivesUp(client, operation)
-        case .operatorReady:
-            self.operatorReady()
+        case .operatorReady(let index):
+            self.operatorReady(index)
+        case .stepCrash(let id, let life, let index):
+            if let node = self.living(id, life) { self.crashAtStep(index, node) }
         case .fault(let fault):
             self.befall(fault)
         case .powerLost:
@@ -220,7 +237,7 @@ package final class SimulatedCluster {
         case .diskMended(let id):
             self.mendDisk(of: self.node(id))
         case .restart(let id):
-            if !self.node(id).isUp { self.start(id) }
+            if !self.node(id).isUp, !self.destroyed.contains(id) { self.start(id) }
         }
     }
 

@@ -24,13 +24,17 @@ struct SimulatedImage {
         self.records = entries.count
     }
 
-    func description(seal: UInt64) -> SealedDescription {
-        SealedDescription(
+    func manifest(seal: UInt64) -> SealManifest {
+        let blockCount = (self.bytes.count + Self.blockBytes - 1) / Self.blockBytes
+        let manifest = SealManifest(
             seal: seal,
             sizeBytes: self.bytes.count,
             blockBytes: Self.blockBytes,
-            records: self.records
+            records: self.records,
+            checksums: (0..<blockCount).map { CRC32C.checksum(self.block($0)) }
         )
+        guard let manifest else { preconditionFailure("an image of \(self.bytes.count) bytes") }
+        return manifest
     }
 
     func block(_ index: Int) -> [UInt8] {

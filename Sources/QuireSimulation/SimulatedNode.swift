@@ -14,6 +14,11 @@ final class SimulatedNode {
         let origin: Origin
     }
 
+    struct Proposal: Hashable {
+        let version: LayoutVersion
+        let isVote: Bool
+    }
+
     let member: Member
     var clock: SimulatedClock
     /// Counts starts and crashes: what was meant for an earlier life is dropped.
@@ -24,14 +29,20 @@ final class SimulatedNode {
     var storage: SimulatedStorage
     /// The layout by which the data path lives: the control core's, once that was stored.
     var layout: Layout?
+    /// The newest layout of all its lives.
+    var lastVersion: LayoutVersion?
     /// The acceptor's state as it is on disk.
     var stored = LayoutAcceptor.State()
     var asks: [UInt64: Ask] = [:]
+    /// What this node asked for in this life, as a proposer of layouts.
+    var proposed: Set<Proposal> = []
     /// Requests of peers that were refused in this life.
     var refused: Set<UInt64> = []
     /// Requests of peers that came in this life.
     var seen: Set<UInt64> = []
     var tasks: [UInt64: NodeTask] = [:]
+    /// The last session of each partition, for a mutation.
+    var latestSessions: [PartitionID: UInt64] = [:]
     /// What tombstones must wait for: how often old values may have come in this life.
     var disturbances: [PartitionID: UInt64] = [:]
     /// When tombstones are looked for next.
@@ -102,6 +113,7 @@ final class SimulatedNode {
             decode: { catalogue.decode($0) }
         )
         configuration.incarnation = Int(incarnation)
+        configuration.undoWindow = .seconds(2)
         return ControlCore(configuration: configuration)
     }
 
@@ -127,6 +139,7 @@ final class SimulatedNode {
         self.isUp = false
         self.storage.crashed()
         self.asks = [:]
+        self.proposed = []
         self.refused = []
         self.seen = []
         self.tasks = [:]
@@ -145,7 +158,7 @@ final class SimulatedNode {
     var wantedPeers: [NodeID] {
         guard let layout = self.control.layout else { return [] }
         var wanted = layout.members.map(\.id)
-        for case .join(let member) in layout.staged where !wanted.contains(member.id) {
+        for member in layout.staged.compactMap(\.joiner) where !wanted.contains(member.id) {
             wanted.append(member.id)
         }
         return wanted.filter { $0 != self.id }
@@ -173,8 +186,9 @@ struct NodeTask {
     }
 
     enum Purpose: Equatable {
-        case fill
-        case takeOver
+        /// Each in a session of the control core.
+        case fill(UInt64)
+        case takeOver(UInt64)
         /// A replica that was damaged or lost is brought back, as it should be under this version.
         case refetch(LayoutVersion)
         case repair(BackgroundSchedule.Pair)
@@ -187,6 +201,13 @@ struct NodeTask {
         var isRefetch: Bool {
             if case .refetch = self { return true }
             return false
+        }
+
+        var session: UInt64? {
+            switch self {
+            case .fill(let session), .takeOver(let session): session
+            case .refetch, .repair, .deliverHints, .collect, .witness: nil
+            }
         }
 
         /// It reads records here, and stores or sends them later.
@@ -211,6 +232,7 @@ struct NodeTask {
         case peer(PeerMessage)
         case storage(StorageOutcome)
         case done
+        case prepared(heldBytes: Int)
         /// It is as late as was waited for.
         case timePassed(Duration)
         case failed(String)
@@ -219,5 +241,5 @@ struct NodeTask {
     let partition: PartitionID
     let purpose: Purpose
     var machine: Machine
-    var image: [UInt8] = []
+    var pull: SimulatedPull?
 }

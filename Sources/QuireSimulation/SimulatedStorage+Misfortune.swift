@@ -66,6 +66,7 @@ extension SimulatedStorage {
         }
         self.live = [:]
         self.synced = [:]
+        self.retired = [:]
         self.digests = [:]
         self.waiting = []
         self.syncing = nil
@@ -73,6 +74,12 @@ extension SimulatedStorage {
         if self.mutation != .reusesActorAfterLostDisk {
             self.actors = [:]
         }
+    }
+
+    /// Nobody will ever ask for any of it.
+    mutating func destroyed() {
+        self.lost([])
+        self.quarantined = []
     }
 
     /// The mistake: to make a tombstone of what has expired when somebody reads it.

@@ -48,11 +48,13 @@ struct SimulatedStorage {
 
     var live: [StoreID: [Key: Record]] = [:]
     var synced: [StoreID: [Key: Record]] = [:]
+    /// Files of partitions that belong elsewhere now.
+    var retired: [PartitionID: Retired] = [:]
     /// Partitions whose replica is set aside until it has been fetched again.
     var quarantined: Set<PartitionID> = []
     /// Writes are refused.
     var isFull = false
-    private var notes: [Note] = []
+    var notes: [Note] = []
     var actors: [StoreID: Actor] = [:]
     var minted: [RequestID: Dot] = [:]
     var waiting: [(answer: Answer, write: Write)] = []
@@ -410,26 +412,5 @@ struct SimulatedStorage {
             self.syncing = (answers, onTop)
         }
         self.actors[store] = nil
-    }
-
-    /// Moves away what belongs elsewhere.
-    mutating func keepOnly(_ partitions: [PartitionID]) {
-        let isKept = { (store: StoreID) in store == .hints(store.partition) || partitions.contains(store.partition) }
-        for store in self.synced.keys.filter({ !isKept($0) }).sorted(by: { $0.partition < $1.partition }) {
-            let records = self.synced[store] ?? [:]
-            for key in records.keys.sorted(by: { self.order.place(of: $0) < self.order.place(of: $1) }) {
-                self.notes.append(.dropped(store, key, records[key] ?? Record()))
-            }
-        }
-        // What waits for its sync goes with the file: its acknowledgement is on its way, and nothing of it comes back.
-        self.waiting = self.waiting.map { ($0, isKept($1.store) ? $1 : Write(store: $1.store, keys: [])) }
-        if let (answers, image) = self.syncing {
-            self.syncing = (answers, image.filter { isKept($0.store) })
-        }
-        self.live = self.live.filter { isKept($0.key) }
-        self.digests = [:]
-        self.synced = self.synced.filter { isKept($0.key) }
-        self.actors = self.actors.filter { isKept($0.key) }
-        self.quarantined.formIntersection(partitions)
     }
 }

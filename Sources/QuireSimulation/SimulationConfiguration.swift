@@ -5,7 +5,7 @@ package struct SimulationConfiguration: Sendable {
     package var seed: UInt64
     /// Founders: nodes 1...
     package var founders = 3
-    /// Nodes that wait outside, for `membershipChanges` to let them in.
+    /// Nodes that wait outside, for `scripts` to let them in.
     package var spares = 0
     package var zones = 1
     /// Q.
@@ -22,8 +22,10 @@ package struct SimulationConfiguration: Sendable {
     package var tombstones: TombstoneRules?
     /// The number of a founder that does not run before everything is healed.
     package var silentNode: Int?
-    /// Joins and leaves, one after the other, while clients write.
-    package var membershipChanges: [MembershipChange] = []
+    /// What operators do while clients write, each by itself.
+    package var scripts: [MembershipScript] = []
+    /// Crashes at steps of moves. They happen after healing too, if the steps come then.
+    package var stepCrashes: [StepCrash] = []
     /// How long clients ask and faults happen.
     package var duration: Duration = .seconds(4)
     /// How long the cluster may take after healing until nothing is in motion.
@@ -59,12 +61,6 @@ extension TombstoneRules {
         ageMin: .milliseconds(10),
         clockMargin: .milliseconds(5)
     )
-}
-
-/// One step of the operator's script, by the number of the node.
-package enum MembershipChange: Sendable, Hashable {
-    case join(Int)
-    case leave(Int)
 }
 
 extension SeededGenerator {

@@ -2,8 +2,7 @@ import ArgumentParser
 
 /// The one executable: runs nodes, and is the operator's and the client's tool.
 ///
-/// Exit codes: 0 done; 1 failed, or a comparison did not hold; 2 only for `cluster plan --detailed-exitcode`:
-/// changes are pending; 3 done in part (input refused, snapshot only `fuzzy`); 64 wrong usage.
+/// Exit codes: see `ExitStatus`; 64 is wrong usage.
 @main
 struct Quire: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,7 +12,8 @@ struct Quire: AsyncParsableCommand {
             Begin with `quire demo`, or read README.md.
 
             Exit codes: 0 done; 1 failed, or a comparison did not hold; 2 changes are pending (only `cluster plan \
-            --detailed-exitcode`); 3 done in part; 64 wrong usage.
+            --detailed-exitcode`); 3 done in part; 4 not healthy, or a check before a commit has failed; 5 does not fit \
+            what is staged or runs; 6 waited in vain; 64 wrong usage; 69 no answer.
             """,
         subcommands: [
             NodeCommand.self, ClusterCommand.self, KVCommand.self, SnapshotCommand.self, RestoreCommand.self,

@@ -84,8 +84,9 @@ extension EndToEndTests {
             }
         }
 
+        /// The time in which a change can be taken back is over; the file that moved away is kept all the same.
         @Test func anOperatorSeesThatARetiredCopyKeepsTombstones() async throws {
-            try await ProcessCluster.run(Self.shape()) { cluster in
+            try await ProcessCluster.run(Self.shape(["--undo-window", "0"])) { cluster in
                 let connection = try await cluster.first.connect()
                 for key in Self.keys { _ = try await connection.send(["SET", key, "old"]) }
                 let newcomer = try await cluster.startNewcomer("n4")

@@ -81,7 +81,7 @@ extension Layout {
     func dueReceipts(of partitions: [PartitionID]) -> [PartitionID: [PartitionMove.Receipt]] {
         var receipts: [PartitionID: [PartitionMove.Receipt]] = [:]
         for move in self.moves where partitions.contains(move.partition) {
-            receipts[move.partition] = move.receiptsDue.map {
+            receipts[move.partition] = self.receiptsDue(of: move).map {
                 PartitionMove.Receipt(node: $0, root: "00", bytes: 1, checksum: "")
             }
         }
@@ -103,5 +103,26 @@ extension Layout {
     func changed(_ changes: [StagedChange]) throws -> Layout {
         let (staged, plan) = try self.planned(changes)
         return try staged.committing(plan).movedToTheEnd()
+    }
+}
+
+extension PutOperation {
+    /// - Parameter writeQuorum: W of every row.
+    init(
+        rows: [[NodeID]],
+        writeQuorum: Int,
+        durability: Durability = .all,
+        isLastWriteWins: Bool,
+        timestamp: HybridTimestamp,
+        coordinatingStandIn: NodeID? = nil
+    ) {
+        self.init(
+            rows: rows,
+            required: rows.map { Layout.effective(writeQuorum, in: $0) },
+            durability: durability,
+            isLastWriteWins: isLastWriteWins,
+            timestamp: timestamp,
+            coordinatingStandIn: coordinatingStandIn
+        )
     }
 }

@@ -10,7 +10,7 @@ import Testing
     func aSmallerRowKnowsWhatItsLeaversHad(_ seed: UInt64) {
         var configuration = SimulationConfiguration(seed: seed)
         configuration.quorums = QuorumSettings(replicaCount: 3, readQuorum: 3, writeQuorum: 1)
-        configuration.membershipChanges = [.leave(1)]
+        configuration.scripts = [.inTurn([.leave(1)])]
         configuration.repairs = false
         configuration.workload = WorkloadMix([.register: 1, .pinned: 1])
         configuration.workload.keys = 20

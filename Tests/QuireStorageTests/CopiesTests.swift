@@ -11,10 +11,11 @@ import Testing
         let key = fixture.key(0, in: 1)
         _ = await fixture.run(fixture.mint(key, "1", request: 1))
         #expect(try fixture.engine.retiredCopies().isEmpty)
-        let path = try await fixture.engine.retire(PartitionID(1))
+        let path = try await fixture.engine.retire(PartitionID(1), at: LayoutVersion(5))
         let copy = try #require(try fixture.engine.retiredCopies().first)
         #expect(copy.partition == PartitionID(1))
         #expect(copy.path == path)
+        #expect(copy.version == LayoutVersion(5))
         #expect(copy.retiredMilliseconds == fixture.engine.configuration.now())
         try fixture.engine.remove(copy)
         #expect(try fixture.engine.retiredCopies().isEmpty)
@@ -26,10 +27,103 @@ import Testing
         let fixture = try StorageFixture()
         defer { fixture.remove() }
         let folder = URL(fileURLWithPath: fixture.engine.configuration.directory).appendingPathComponent("retired").path
-        for name in ["1.db", "x-5.db", "1-2-3.db", "1-5.db-wal", "notes.txt", "-.db"] {
+        for name in ["1.db", "x-5.db", "1-x-3.db", "1-2-3-4.db", "1--3.db", "1-5.db-wal", "notes.txt", "-.db"] {
             #expect(FileManager.default.createFile(atPath: "\(folder)/\(name)", contents: nil))
         }
         #expect(try fixture.engine.retiredCopies().isEmpty)
+        try await fixture.engine.stop()
+    }
+
+    @Test func namesOfEarlierReleasesAreOfVersionZero() async throws {
+        let fixture = try StorageFixture()
+        defer { fixture.remove() }
+        let folder = URL(fileURLWithPath: fixture.engine.configuration.directory).appendingPathComponent("retired").path
+        for name in ["3-99.db", "3-2-50.db"] {
+            #expect(FileManager.default.createFile(atPath: "\(folder)/\(name)", contents: nil))
+        }
+        let copies = try fixture.engine.retiredCopies()
+        #expect(copies.map(\.version) == [LayoutVersion(2), LayoutVersion(0)])
+        #expect(copies.map(\.retiredMilliseconds) == [50, 99])
+        try await fixture.engine.stop()
+    }
+
+    // MARK: Revival
+
+    /// Partition 1 with these keys, retired by this layout.
+    private func retire(_ numbers: Range<Int>, at version: Int, _ fixture: StorageFixture) async throws {
+        let mints = numbers.map { fixture.mint(fixture.key($0, in: 1), "old", request: UInt64(100 * version + $0)) }
+        _ = await fixture.run(mints)
+        _ = try await fixture.engine.retire(PartitionID(1), at: LayoutVersion(version))
+        fixture.clock.advance(10)
+    }
+
+    @Test func aRetiredFileComesBackUnderWhatWasWrittenSince() async throws {
+        let fixture = try StorageFixture()
+        defer { fixture.remove() }
+        try await self.retire(0..<20, at: 5, fixture)
+        _ = await fixture.run([fixture.mint(fixture.key(0, in: 1), "new", request: 9_000, timestamp: 9_000)])
+        #expect(try await fixture.engine.revive(PartitionID(1), since: LayoutVersion(5)))
+        #expect(await fixture.scan(1).count == 20)
+        #expect(await fixture.leaves(1) == StorageFixture.leaves(of: await fixture.scan(1)))
+        #expect(await fixture.read(fixture.key(0, in: 1))?.siblings.count == 2)
+        #expect(try fixture.engine.retiredCopies().isEmpty)
+        try fixture.crash()
+        #expect(await fixture.scan(1).count == 20)
+        try await fixture.engine.stop()
+    }
+
+    @Test func theNewestOfThoseThatAreNewEnoughComesBack() async throws {
+        let fixture = try StorageFixture()
+        defer { fixture.remove() }
+        try await self.retire(0..<3, at: 5, fixture)
+        try await self.retire(0..<4, at: 7, fixture)
+        #expect(try await !fixture.engine.revive(PartitionID(1), since: LayoutVersion(8)))
+        #expect(try await !fixture.engine.revive(PartitionID(2), since: LayoutVersion(5)))
+        #expect(try await fixture.engine.revive(PartitionID(1), since: LayoutVersion(5)))
+        #expect(await fixture.scan(1).count == 4)
+        #expect(try fixture.engine.retiredCopies().map(\.version) == [LayoutVersion(5)])
+        try await fixture.engine.stop()
+    }
+
+    @Test func aDamagedRetiredFileStaysWhereItIs() async throws {
+        let fixture = try StorageFixture()
+        defer { fixture.remove() }
+        try await self.retire(0..<200, at: 5, fixture)
+        let copy = try #require(try fixture.engine.retiredCopies().first)
+        var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: copy.path)))
+        let value = Array("old".utf8)
+        let index = try #require(bytes.indices.dropLast(3).first { Array(bytes[$0..<$0 + 3]) == value })
+        bytes[index] ^= 1
+        try Data(bytes).write(to: URL(fileURLWithPath: copy.path))
+        _ = await fixture.run([fixture.mint(fixture.key(0, in: 1), "new", request: 9_000)])
+        await #expect(throws: StorageError.self) {
+            try await fixture.engine.revive(PartitionID(1), since: LayoutVersion(5))
+        }
+        #expect(try fixture.engine.retiredCopies() == [copy])
+        #expect(await fixture.scan(1).count == 1)
+        try await fixture.engine.stop()
+    }
+
+    /// The two names that a crash may leave in `incoming/`: the image of a pull, and a file on its way back.
+    @Test func aStartKeepsPartialImagesAndReturnsFilesThatWereBeingRevived() async throws {
+        let fixture = try StorageFixture()
+        defer { fixture.remove() }
+        try await self.retire(0..<20, at: 5, fixture)
+        let copy = try #require(try fixture.engine.retiredCopies().first)
+        let name = URL(fileURLWithPath: copy.path).deletingPathExtension().lastPathComponent
+        fixture.engine.abandon()
+        let incoming = fixture.directory + "/incoming"
+        try FileManager.default.moveItem(atPath: copy.path, toPath: "\(incoming)/\(name).revive.db")
+        for name in ["3.db", "3.note", "4.db", "5.note", "6.lent-1", "3.db-wal", "3.note.new"] {
+            #expect(FileManager.default.createFile(atPath: "\(incoming)/\(name)", contents: nil))
+        }
+        try fixture.start()
+        #expect(try fixture.names(in: "incoming") == ["3.db", "3.note"])
+        #expect(try fixture.engine.partialImages() == [PartitionID(3)])
+        #expect(try fixture.engine.hasIncomingCopy(of: PartitionID(3)))
+        #expect(try fixture.engine.retiredCopies() == [copy])
+        #expect(try await fixture.engine.revive(PartitionID(1), since: LayoutVersion(5)))
+        #expect(await fixture.scan(1).count == 20)
         try await fixture.engine.stop()
     }
 

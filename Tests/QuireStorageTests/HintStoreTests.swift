@@ -60,7 +60,7 @@ import Testing
         let statistics = try await fixture.engine.statistics()
         #expect(statistics.partitions.isEmpty)
         #expect(try await fixture.engine.seal(PartitionID(1)) == nil)
-        #expect(try await fixture.engine.retire(PartitionID(1)) == nil)
+        #expect(try await fixture.engine.retire(PartitionID(1), at: LayoutVersion(5)) == nil)
         guard case .counts(let counts) = await fixture.run(.count(self.replica)) else {
             Issue.record("no counts")
             return

@@ -97,7 +97,7 @@ import Testing
         let fixture = try StorageFixture()
         defer { fixture.remove() }
         _ = await fixture.run((0..<20).map { fixture.mint(fixture.key($0, in: 1), "a", request: UInt64($0 + 1)) })
-        let path = try #require(try await fixture.engine.retire(self.partition))
+        let path = try #require(try await fixture.engine.retire(self.partition, at: LayoutVersion(5)))
         let reader = try PartitionImageReader(path: path)
         try reader.checkContent(digester: StorageFixture.digester)
         #expect(reader.tally.records == 20)
@@ -105,7 +105,7 @@ import Testing
         try fixture.crash()
         #expect(await fixture.scan(1).isEmpty)
         #expect(try await fixture.engine.statistics().partitions.isEmpty)
-        #expect(try await fixture.engine.retire(self.partition) == nil)
+        #expect(try await fixture.engine.retire(self.partition, at: LayoutVersion(5)) == nil)
         // A later life of the partition here is a new one; a retry is not answered with a dot that is gone.
         _ = await fixture.run([fixture.mint(fixture.key(0, in: 1), "b", request: 1)])
         try fixture.crash()

@@ -102,11 +102,15 @@ package struct BackgroundSchedule: Sendable {
         return (row + former.filter { !row.contains($0) }).filter { $0 != own }
     }
 
-    /// Everyone who must have a hint of the partition before it is dropped.
+    /// Everyone who must have a hint of the partition before it is dropped: not those who will not come back, or else
+    /// nobody who stands in for them could ever leave.
     package static func members(of partition: PartitionID, in layout: Layout) -> [NodeID] {
-        layout.writeRows(of: partition).reduce(into: []) { members, row in
+        let members = layout.writeRows(of: partition).reduce(into: []) { members, row in
             members += row.filter { !members.contains($0) }
         }
+        guard !layout.lost.isEmpty else { return members }
+        let alive = members.filter { !layout.lost.contains($0) }
+        return alive.isEmpty ? members : alive
     }
 
     // MARK: Events

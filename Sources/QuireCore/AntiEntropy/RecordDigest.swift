@@ -14,10 +14,11 @@ package struct RecordDigester: Sendable {
     /// The first 128 bits of HMAC-SHA256 over: key length (2 bytes, big-endian), key, encoded record.
     package func digest(key: Key, encodedRecord: [UInt8]) -> UInt128 {
         var hash = HMAC<SHA256>(key: self.key)
-        hash.update(data: [UInt8(key.bytes.count >> 8), UInt8(key.bytes.count & 0xFF)])
-        hash.update(data: key.bytes)
-        hash.update(data: encodedRecord)
-        return hash.finalize().prefix(16).reduce(0) { $0 << 8 | UInt128($1) }
+        // By buffers: this runs for every record that is written, compared, or checked.
+        withUnsafeBytes(of: UInt16(key.bytes.count).bigEndian) { hash.update(data: $0) }
+        key.bytes.withUnsafeBytes { hash.update(data: $0) }
+        encodedRecord.withUnsafeBytes { hash.update(data: $0) }
+        return hash.finalize().withUnsafeBytes { UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)) }
     }
 }
 
@@ -54,7 +55,7 @@ package struct MerkleLeaves: Hashable, Sendable {
     package var root: [UInt8] {
         var hash = SHA256()
         for sum in self.sums {
-            withUnsafeBytes(of: sum.bigEndian) { hash.update(bufferPointer: $0) }
+            withUnsafeBytes(of: sum.bigEndian) { hash.update(data: $0) }
         }
         return Array(hash.finalize())
     }

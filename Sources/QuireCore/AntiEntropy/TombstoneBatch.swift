@@ -116,7 +116,7 @@ extension TombstoneObstacle: CustomStringConvertible {
         switch self {
         case .unreachable: "cannot be reached"
         case .otherLayout: "has another layout version"
-        case .moving: "moves the partition"
+        case .moving: "moves the partition, or may yet by undo"
         case .otherRules: "has a longer message lifetime configured"
         case .clockBehind: "has a clock that is behind the deletion"
         case .hints: "holds hints"

@@ -125,7 +125,7 @@ package struct TombstoneWitness: Sendable {
         guard let layout = own.layout, layout.version == self.batch.version, layout.member(own.node) != nil,
             self.batch.partition.rawValue < layout.rows.count
         else { return .otherLayout }
-        if layout.move(of: self.batch.partition) != nil { return .moving }
+        if layout.isInMotion(self.batch.partition) { return .moving }
         // To drop, it is enough that both rounds are over: no older value is left anywhere to come back.
         guard self.purpose == .attest else { return self.isReplica ? nil : .otherLayout }
         if self.batch.distanceMilliseconds < own.rules.distance.stampMilliseconds { return .otherRules }

@@ -117,7 +117,7 @@ extension ControlCore {
     mutating func aimLinks(into effects: inout [Effect]) {
         var known: [NodeID: Endpoint?] = [:]
         for node in self.seedBook.nodes { known.updateValue(nil, forKey: node) }
-        for case .join(let member) in self.layout?.staged ?? [] { known[member.id] = member.peer }
+        for member in (self.layout?.staged ?? []).compactMap(\.joiner) { known[member.id] = member.peer }
         for member in self.layout?.members ?? [] { known[member.id] = member.peer }
         known[self.node] = nil
         self.gossipState.expect(Set(known.keys))

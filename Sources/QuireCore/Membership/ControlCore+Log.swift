@@ -14,10 +14,12 @@ extension ControlCore {
     enum Asked: Sendable {
         case vote(LayoutVersion, Ballot)
         case gossip
+        /// What a survivor knows, for a recovery of the log.
+        case survey(OperatorRequestID)
         case decided
-        case barrier(LayoutVersion)
-        /// - Parameter isPastBarrier: Whether everyone had finished what was older when it was asked.
-        case receipts(isPastBarrier: Bool)
+        case fence
+        /// - Parameter version: The layout version when it was asked.
+        case receipts(LayoutVersion)
     }
 
     mutating func ask(_ node: NodeID, _ message: ControlMessage, for asked: Asked, into effects: inout [Effect]) {
@@ -45,10 +47,10 @@ extension ControlCore {
             let answer = self.acceptor.prepared(version, ballot)
             self.emitStored([.answerPeer(request, answer)], into: &effects)
         case .accept(let version, let ballot, let layout):
-            let answer = self.votedOn(version, ballot, layout)
+            let answer = self.votedOn(version, ballot, layout, into: &effects)
             self.emitStored([.answerPeer(request, answer)], into: &effects)
         case .decided(let layout):
-            let version = self.configuration.decode(layout)?.version ?? .none
+            let version = self.decoded(layout)?.version ?? .none
             self.learn(layout, then: [.answerPeer(request, .adopted(version))], into: &effects)
         case .gossip(let version):
             effects.append(.answerPeer(request, self.answerToGossip(version)))
@@ -57,8 +59,8 @@ extension ControlCore {
         case .gossipEntries(let entries):
             self.told(entries, into: &effects)
             effects.append(.answerPeer(request, .nothingNewer(self.acceptor.state.decidedVersion)))
-        case .drain(let version):
-            self.drainAsked(request, version, into: &effects)
+        case .installFence(let version):
+            self.fenceAsked(request, version, into: &effects)
         case .collectReceipts:
             self.receiptsAsked(request, into: &effects)
         default:
@@ -67,16 +69,27 @@ extension ControlCore {
         }
     }
 
-    /// A layout that does not validate, or belongs to another cluster, is never accepted (SAFETY rule 14).
-    private mutating func votedOn(_ version: LayoutVersion, _ ballot: Ballot, _ bytes: [UInt8]) -> ControlMessage {
+    /// A layout that does not validate, that the checker objects to, or that belongs to another cluster or lineage, is
+    /// never accepted (SAFETY rule 14).
+    private mutating func votedOn(
+        _ version: LayoutVersion,
+        _ ballot: Ballot,
+        _ bytes: [UInt8],
+        into effects: inout [Effect]
+    ) -> ControlMessage {
         let state = self.acceptor.state
         let refusal = ControlMessage.refused(version, promised: state.promised, decided: state.decidedVersion)
-        guard let layout = self.configuration.decode(bytes), layout.version == version else { return refusal }
-        if let own = self.layout, own.clusterID != layout.clusterID { return refusal }
-        do {
-            try layout.validate()
-        } catch {
+        guard state.decidedVersion.next == version, ballot >= state.promised else { return refusal }
+        guard let layout = self.decoded(bytes), layout.version == version else { return refusal }
+        if let own = self.layout {
+            guard own.clusterID == layout.clusterID, own.lineage == layout.lineage else { return refusal }
+        } else if layout.member(self.node) == nil {
+            // Who belongs to no cluster votes as a founder only.
             return refusal
+        }
+        if state.accepted?.layout != bytes, let reason = self.objection(to: layout) {
+            self.raise(.objection(version, isDecided: false, reason: reason), into: &effects)
+            return .refused(version, promised: ballot, decided: state.decidedVersion)
         }
         return self.acceptor.proposed(version, ballot, bytes)
     }
@@ -97,25 +110,35 @@ extension ControlCore {
             self.voteArrived(from: node, answer, into: &effects)
         case (.gossip, .layout(let bytes)):
             self.learn(bytes, into: &effects)
+            self.noteLineage(bytes, of: node)
         case (.gossip, .nothingNewer(let version)):
             self.sendDecided(to: node, ifOlder: version, into: &effects)
         case (.gossip, .gossipDifference(let version, let entries, let wanted)):
             self.told(entries, into: &effects)
             self.answerDifference(of: node, version, wanted: wanted, into: &effects)
-        case (.barrier(let version), .drained(let confirmed)) where confirmed >= version:
-            self.barrierConfirmed(by: node, version)
-        case (.receipts(let isPastBarrier), .receipts(let receipts, let hintsHeld)):
+        case (.survey(let id), .gossipDifference(let version, let entries, let wanted)):
+            self.surveyed(node, version, for: id)
+            self.told(entries, into: &effects)
+            self.answerDifference(of: node, version, wanted: wanted, into: &effects)
+        case (.fence, .fenceInstalled(let version)):
+            self.fences.installed(version, at: node)
+        case (.receipts(let version), .receipts(let receipts, let hintsHeld)):
             self.moves.collected(receipts)
-            if isPastBarrier { self.moves.hintsCounted(hintsHeld, at: node) }
+            if version == self.layout?.version { self.moves.hintsCounted(hintsHeld, at: node) }
         default:
             return
         }
+        self.driveRecovery(asks: false, into: &effects)
     }
 
     // MARK: Proposing
 
     mutating func operatorAsked(_ id: OperatorRequestID, _ request: OperatorRequest, into effects: inout [Effect]) {
         let until = self.now + self.configuration.operatorTimeout
+        if case .recover(let lost, let lineageID) = request {
+            self.recoveryAsked(id, LogRecovery(lost: lost, lineageID: lineageID), until: until, into: &effects)
+            return
+        }
         self.wishes.append(Wish(wisher: .client(id, request, until: until)))
         self.pushDecision(into: &effects)
     }
@@ -128,23 +151,30 @@ extension ControlCore {
         }
         while let wish = self.wishes.first {
             do throws(OperatorRefusal) {
-                let (layout, voters) = try self.layoutWished(by: wish)
-                let version = layout.version
+                let (layout, electorate) = try self.layoutWished(by: wish)
+                try self.checkOwn(layout, into: &effects)
                 let decision = LayoutDecision(
-                    version: version,
+                    version: layout.version,
                     ballot: Ballot(round: self.round, node: self.node),
-                    voters: voters,
+                    electorate: electorate,
                     layout: self.configuration.encode(layout)
                 )
+                // A ballot belongs to one decision: an answer to this one is never taken for one to the next.
+                self.round += 1
                 self.decision = decision
                 self.perform(decision.ask(), into: &effects)
                 return
             } catch {
-                self.wishes.removeFirst()
-                if case .client(let id, let request, _) = wish.wisher {
-                    effects.append(.answerOperator(id, self.answer(to: request, refusedWith: error)))
-                }
+                self.refuseWish(error, into: &effects)
             }
+        }
+    }
+
+    private mutating func refuseWish(_ refusal: OperatorRefusal, into effects: inout [Effect]) {
+        guard !self.wishes.isEmpty else { return }
+        let wish = self.wishes.removeFirst()
+        if case .client(let id, let request, _) = wish.wisher {
+            effects.append(.answerOperator(id, self.answer(to: request, refusedWith: refusal)))
         }
     }
 
@@ -154,13 +184,13 @@ extension ControlCore {
         return .done(current)
     }
 
-    private func layoutWished(by wish: Wish) throws(OperatorRefusal) -> (Layout, voters: [NodeID]) {
+    private func layoutWished(by wish: Wish) throws(OperatorRefusal) -> (Layout, LayoutElectorate) {
         switch wish.wisher {
         case .layoutCoordinator:
-            guard let current = self.layout, let next = self.moves.nextLayout(after: current) else {
+            guard let current = self.layout, let next = self.nextLayout(after: current) else {
                 throw .overtaken(self.acceptor.state.decidedVersion)
             }
-            return (next, self.voters(from: current, to: next))
+            return (next, current.electorate)
         case .client(_, .initialise(let clusterID, let members, let partitionCount, let quorums), _):
             if let current = self.layout { throw .alreadyInitialised(clusterID: current.clusterID) }
             let first: Layout
@@ -174,30 +204,59 @@ extension ControlCore {
             } catch {
                 throw .plan(.invalid(error))
             }
-            return (first, members.map(\.id).sorted())
+            return (first, .founders(members))
         case .client(_, let request, _):
-            guard let current = self.layout else { throw .notInitialised }
-            let next: Layout
-            do throws(PlanRefusal) {
-                switch request {
-                case .initialise: throw .nothingStaged
-                case .stage(let change): next = try current.staging(change)
-                case .clearStaged: next = current.clearingStaged()
-                case .commit:
-                    next = try current.committing(try LayoutPlanner.plan(for: current))
-                }
-            } catch {
-                throw .plan(error)
-            }
-            if case .commit(let planID) = request, let planned = next.change?.planID, planned != planID {
-                throw .planChanged(asked: planID, current: planned)
-            }
-            return (next, self.voters(from: current, to: next))
+            // A node that has left keeps no ballots any more.
+            guard let current = self.layout, current.member(self.node) != nil else { throw .notInitialised }
+            return (try Self.successor(of: current, for: request), current.electorate)
         }
     }
 
-    private func voters(from current: Layout, to next: Layout) -> [NodeID] {
-        Set(current.members.map(\.id) + next.members.map(\.id)).sorted()
+    private static func successor(
+        of current: Layout,
+        for request: OperatorRequest
+    ) throws(OperatorRefusal) -> Layout {
+        switch request {
+        case .initialise, .recover: throw .alreadyInitialised(clusterID: current.clusterID)
+        case .stage, .clearStaged, .commit: return try self.planned(after: current, request)
+        case .pause, .resume, .abort, .undo, .closeUndo, .setLimits, .declareLost:
+            return try self.changed(after: current, request)
+        }
+    }
+
+    private static func planned(after current: Layout, _ request: OperatorRequest) throws(OperatorRefusal) -> Layout {
+        do throws(PlanRefusal) {
+            switch request {
+            case .stage(let change): return try current.staging(change)
+            case .clearStaged: return current.clearingStaged()
+            default: break
+            }
+            let plan = try LayoutPlanner.plan(for: current)
+            if case .commit(let asked) = request, plan.id == asked { return try current.committing(plan) }
+            throw .changedSince(current: plan.id)
+        } catch {
+            if case .changedSince(let current) = error, case .commit(let asked) = request {
+                throw .planChanged(asked: asked, current: current)
+            }
+            throw .plan(error)
+        }
+    }
+
+    private static func changed(after current: Layout, _ request: OperatorRequest) throws(OperatorRefusal) -> Layout {
+        do throws(ChangeRefusal) {
+            switch request {
+            case .pause: return try current.pausing()
+            case .resume: return try current.resuming()
+            case .abort: return try current.aborting()
+            case .undo: return try current.undoing()
+            case .closeUndo: return try current.closingUndo()
+            case .setLimits(let limits): return try current.limiting(limits)
+            case .declareLost(let node): return try current.declaringLost(node)
+            case .initialise, .stage, .clearStaged, .commit, .recover: throw .nothingRuns
+            }
+        } catch {
+            throw .change(error)
+        }
     }
 
     mutating func perform(_ action: LayoutDecision.Action, into effects: inout [Effect]) {
@@ -222,30 +281,36 @@ extension ControlCore {
             if decided > self.acceptor.state.decidedVersion {
                 self.connected.sorted().forEach { self.gossip(with: $0, into: &effects) }
             }
+        case .objected(let nodes):
+            self.decision = nil
+            let reason = "the checkers of these nodes object, and say why in their logs and in the status"
+            self.refuseWish(.objected(by: nodes, reason: reason), into: &effects)
         }
     }
 
-    /// Asks the others only when the own vote is on disk: a proposer that crashes then finds its ballot again and
-    /// never binds a second value to it.
+    /// Asks the others only when the own acceptor has promised the ballot, or accepted the layout, on disk: a proposer
+    /// that crashes then finds its ballot again and never binds a second value to it. One that is no voter promises
+    /// all the same; nobody counts that.
     private mutating func askVoters(_ nodes: [NodeID], _ message: ControlMessage, into effects: inout [Effect]) {
         guard let decision = self.decision else { return }
         var questions: [Effect] = []
         for node in nodes where node != self.node {
             self.ask(node, message, for: .vote(decision.version, decision.ballot), into: &questions)
         }
-        guard nodes.contains(self.node) else {
+        let isVoter = decision.electorate.voters.contains(self.node)
+        guard nodes.contains(self.node) || !isVoter else {
             effects += questions
             return
         }
         switch message {
         case .prepare(let version, let ballot):
             let vote = self.acceptor.prepared(version, ballot)
-            self.emitStored(questions, vote: vote, into: &effects)
-        case .accept(let version, let ballot, let layout):
-            let vote = self.votedOn(version, ballot, layout)
-            self.emitStored(questions, vote: vote, into: &effects)
+            self.emitStored(vote.isConsent ? questions : [], vote: vote, into: &effects)
+        case .accept(let version, let ballot, let layout) where isVoter:
+            let vote = self.votedOn(version, ballot, layout, into: &effects)
+            self.emitStored(vote.isConsent ? questions : [], vote: vote, into: &effects)
         default:
-            return
+            effects += questions
         }
     }
 
@@ -254,12 +319,20 @@ extension ControlCore {
         let action: LayoutDecision.Action
         switch vote {
         case .promise(decision.version, decision.ballot, let accepted):
+            if let found = self.foundingElsewhere(accepted, decision) {
+                self.decision = nil
+                self.refuseWish(.alreadyInitialised(clusterID: found.clusterID), into: &effects)
+                return
+            }
             action = decision.promised(node, accepted: accepted)
         case .accepted(decision.version, decision.ballot):
             action = decision.accepted(node)
+        case .refused where self.foreigners.contains(node):
+            // What is decided in another life of the log is no news in this one.
+            return
         case .refused(decision.version, let promised, let decided):
             self.sendDecided(to: node, ifOlder: decided, into: &effects)
-            action = decision.refused(promised: promised, decided: decided)
+            action = decision.refused(node, promised: promised, decided: decided)
         default:
             return
         }
@@ -267,15 +340,23 @@ extension ControlCore {
         self.perform(action, into: &effects)
     }
 
-    private func decidedAudience(_ bytes: [UInt8]) -> [NodeID] {
-        guard let next = self.configuration.decode(bytes) else { return [] }
+    /// Version 1 is decided by the founders that it names: those of another cluster cannot finish it for them.
+    private mutating func foundingElsewhere(_ accepted: AcceptedLayout?, _ decision: LayoutDecision) -> Layout? {
+        guard self.layout == nil, let accepted, let found = self.decoded(accepted.layout),
+            LayoutElectorate.founders(found.members) != decision.electorate
+        else { return nil }
+        return found
+    }
+
+    private mutating func decidedAudience(_ bytes: [UInt8]) -> [NodeID] {
+        guard let next = self.decoded(bytes) else { return [] }
         let current = self.layout?.members.map(\.id) ?? []
         return Set(current + next.members.map(\.id)).subtracting([self.node]).sorted()
     }
 
     /// The first wish is fulfilled if it is what was decided; else it is tried again on the new layout.
     private mutating func answerDecided(_ bytes: [UInt8], into effects: inout [Effect]) {
-        guard let wish = self.wishes.first, let decided = self.configuration.decode(bytes) else { return }
+        guard let wish = self.wishes.first, let decided = self.decoded(bytes) else { return }
         switch wish.wisher {
         case .layoutCoordinator:
             self.wishes.removeFirst()
@@ -295,6 +376,14 @@ extension ControlCore {
         case .stage(let change): return layout.staged.contains(change)
         case .clearStaged: return layout.staged.isEmpty
         case .commit(let planID): return layout.change?.planID == planID
+        case .pause: return layout.change?.state == .paused
+        case .resume: return layout.change?.state == .running
+        case .abort: return layout.change?.kind == .abort
+        case .undo: return layout.change?.kind == .undo
+        case .closeUndo: return layout.change?.isFinished == true && layout.change?.origin == nil
+        case .setLimits(let limits): return layout.limits == limits
+        case .declareLost(let node): return layout.lost.contains(node) || layout.member(node) == nil
+        case .recover(_, let lineageID): return layout.lineage.id == lineageID
         }
     }
 
@@ -305,12 +394,17 @@ extension ControlCore {
                 kept.append(wish)
                 continue
             }
-            let missing = index == 0 ? self.decision?.missing ?? [] : []
-            effects.append(.answerOperator(id, .unreachable(missing)))
+            effects.append(.answerOperator(id, self.unreachable))
             if index == 0 {
                 self.decision = nil
             }
         }
         self.wishes = kept
+    }
+
+    private var unreachable: OperatorResult {
+        guard let decision = self.decision else { return .unreachable(missing: [], needed: 0, voters: 0) }
+        let electorate = decision.electorate
+        return .unreachable(missing: decision.missing, needed: electorate.needed, voters: electorate.voters.count)
     }
 }

@@ -1,19 +1,23 @@
-/// Driving moves: as newcomer, as new owner of a drained partition, and as LayoutCoordinator.
+/// Driving moves: as newcomer, as new owner of a partition that is drained, and as LayoutCoordinator.
 extension ControlCore {
-    /// The member that proposes the next steps: the lowest id among those it can reach. Two at the same time do
-    /// no harm; the log decides between them.
+    /// The member that proposes the next steps: the lowest id among the voters that it can reach. Two at the same time
+    /// do no harm: the log decides between them, and all the state of a change is in it.
     package var isLayoutCoordinator: Bool {
-        guard let layout = self.layout else { return false }
-        return layout.members.map(\.id).first { $0 == self.node || self.connected.contains($0) } == self.node
+        self.layout.map { self.layoutCoordinator(of: $0) == self.node } ?? false
+    }
+
+    /// As this node sees it.
+    package func layoutCoordinator(of layout: Layout) -> NodeID? {
+        layout.voters.first { $0 == self.node || self.connected.contains($0) }
     }
 
     mutating func collectReceipts(into effects: inout [Effect]) {
-        guard let layout = self.layout, !layout.moves.isEmpty, self.isLayoutCoordinator else { return }
-        let isPastBarrier = self.moves.isPastBarrier(layout)
-        for member in layout.members where member.id != self.node {
-            self.ask(member.id, .collectReceipts, for: .receipts(isPastBarrier: isPastBarrier), into: &effects)
+        guard let layout = self.layout, layout.change?.state == .running, self.isLayoutCoordinator else { return }
+        let drivers = Set(layout.moves.flatMap { layout.receiptsDue(of: $0) }).union(layout.leaving)
+        for node in drivers.sorted() where node != self.node && !layout.lost.contains(node) {
+            self.ask(node, .collectReceipts, for: .receipts(layout.version), into: &effects)
         }
-        if isPastBarrier, self.isLeaving, !self.isCountingOwnHints {
+        if self.isLeaving, !self.isCountingOwnHints {
             self.isCountingOwnHints = true
             effects.append(.countHints)
         }
@@ -22,14 +26,11 @@ extension ControlCore {
     // MARK: Leaving
 
     /// A member that leaves delivers its hints first: the last step of the change waits for that (SAFETY rule 8).
-    private var isLeaving: Bool {
-        guard let layout = self.layout else { return false }
-        return layout.leavingMembers.contains { $0.id == self.node }
-    }
+    private var isLeaving: Bool { self.layout?.leaving.contains(self.node) ?? false }
 
     mutating func receiptsAsked(_ request: RequestCore.PeerRequestID, into effects: inout [Effect]) {
         guard self.isLeaving else {
-            effects.append(.answerPeer(request, .receipts(self.moves.ownReceipts, hintsHeld: 0)))
+            effects.append(.answerPeer(request, .receipts(self.moves.ownReceipts, hintsHeld: .max)))
             return
         }
         self.receiptWaiters.append(request)
@@ -47,61 +48,82 @@ extension ControlCore {
         }
     }
 
+    // MARK: Own work
+
     mutating func driveMoves(into effects: inout [Effect]) {
-        guard let layout = self.layout, !layout.moves.isEmpty else { return }
-        if !self.barrier.isAsked {
-            self.askBarrier(into: &effects)
-        }
-        for move in layout.moves where self.moves.running.count < self.configuration.transfersMax {
-            self.driveMove(move, into: &effects)
-        }
+        guard let layout = self.layout else { return }
         self.proposeNextSteps(layout, into: &effects)
-    }
-
-    private mutating func driveMove(_ move: PartitionMove, into effects: inout [Effect]) {
-        guard self.moves.passed[move.partition] == move.phase, move.receiptsDue.contains(self.node),
-            !self.moves.hasOwnReceipt(for: move, of: self.node), !self.moves.running.contains(move.partition),
-            self.moves.failures[move.partition].map({ $0.retryAt <= self.now }) ?? true
-        else { return }
-        switch move.phase {
-        case .dualWrite where move.from.contains(self.node):
-            self.moves.began(move.partition)
-            effects.append(.takeOver(move.partition, from: move.leavers))
-        case .dualWrite:
-            self.moves.began(move.partition)
-            effects.append(.fill(move.partition, from: Self.sources(of: move)))
-        case .draining:
-            self.moves.began(move.partition)
-            effects.append(.takeOver(move.partition, from: move.leavers))
-        case .readNew:
-            return
+        guard layout.change?.state == .running else { return }
+        for move in layout.moves where self.moves.runningCount < layout.limits.transfersPerNodeMax {
+            self.driveMove(move, layout, into: &effects)
         }
     }
 
-    /// Covering the leavers is the same work in both phases; what it is a receipt for depends on when it was done.
-    func phased(_ receipt: PartitionReceipt) -> PartitionReceipt {
-        guard let move = self.layout?.move(of: receipt.partition), move.from.contains(self.node) else { return receipt }
-        return PartitionReceipt(partition: receipt.partition, phase: move.phase, receipt: receipt.receipt)
+    private mutating func driveMove(_ move: PartitionMove, _ layout: Layout, into effects: inout [Effect]) {
+        guard layout.receiptsDue(of: move).contains(self.node), !self.moves.hasOwnReceipt(for: move, of: self.node),
+            !self.moves.isRunning(move), self.moves.mayTry(move, at: self.now),
+            let sources = self.sources(of: move, layout)
+        else { return }
+        let order = CoverOrder(
+            partition: move.partition,
+            session: self.takeID(),
+            sources: sources,
+            reviveSince: layout.member(self.node)?.joinedAt ?? .none
+        )
+        self.moves.began(order, for: move)
+        let isFilling = move.phase == .dualWrite && !move.from.contains(self.node)
+        effects.append(isFilling ? .fill(order) : .takeOver(order))
     }
 
-    /// All old replicas, beginning with another one for each partition, so that the load of copying spreads.
-    private static func sources(of move: PartitionMove) -> [NodeID] {
-        let first = move.partition.rawValue % move.from.count
-        return Array(move.from[first...] + move.from[..<first])
+    /// Whom this node must cover for its receipt: in `dualWrite` exactly the fenced replicas, beginning with another one
+    /// for each partition, so that the load of copying spreads; in `draining` every former owner that can still be
+    /// asked, once it lets no older request count.
+    private func sources(of move: PartitionMove, _ layout: Layout) -> [NodeID]? {
+        switch move.phase {
+        case .readNew:
+            return nil
+        case .dualWrite:
+            guard let fenced = self.fencedReplicas(of: move, in: layout) else { return nil }
+            // One that died since is left out, as long as the others stop it from completing a quorum.
+            let alive = fenced.filter { $0 == self.node || self.connected.contains($0) }
+            let others = (alive.count >= layout.fenceQuorum(of: move) ? alive : fenced).filter { $0 != self.node }
+            guard !others.isEmpty else { return [] }
+            let first = move.partition.rawValue % others.count
+            return Array(others[first...] + others[..<first])
+        case .draining:
+            let leavers = layout.leaversAwaited(of: move)
+            return leavers.allSatisfy { self.fences.isInstalled(move.fence, at: $0) } ? leavers : nil
+        }
     }
+
+    // MARK: Coordinating
 
     private mutating func proposeNextSteps(_ layout: Layout, into effects: inout [Effect]) {
         let isWaiting = self.wishes.contains { wish in
             if case .layoutCoordinator = wish.wisher { return true }
             return false
         }
-        guard self.isLayoutCoordinator, !isWaiting, self.now >= self.stepAt,
-            self.moves.nextLayout(after: layout) != nil
+        guard !isWaiting, self.now >= self.stepAt, self.isLayoutCoordinator, self.nextLayout(after: layout) != nil
         else { return }
         self.stepAt = self.now + .milliseconds(200)
         self.wishes.append(Wish(wisher: .layoutCoordinator))
         if self.decision == nil {
             self.pushDecision(into: &effects)
+        }
+    }
+
+    /// The next step of the change that runs, or the end of the time in which the last one can be undone.
+    func nextLayout(after layout: Layout) -> Layout? {
+        guard let change = layout.change else { return nil }
+        switch change.state {
+        case .paused:
+            return nil
+        case .running:
+            return self.moves.nextLayout(after: layout) { self.fencedReplicas(of: $0, in: layout) != nil }
+        case .finished:
+            guard change.origin != nil, self.now >= self.finishedAt + self.configuration.undoWindow else { return nil }
+            // Nothing to be refused: it has finished and can be undone.
+            return try? layout.closingUndo()
         }
     }
 }

@@ -15,12 +15,17 @@ package struct ControlCore: Sendable {
         /// The layout as bytes, deterministic, and back; `nil` for bytes that are not a valid layout.
         package var encode: @Sendable (Layout) -> [UInt8]
         package var decode: @Sendable ([UInt8]) -> Layout?
+        /// Why a layout must not follow another, by an independent checker; gates acceptance, never adoption
+        /// (SAFETY rule 14).
+        package var check: @Sendable (_ before: Layout, _ after: Layout) -> String? = { before, after in
+            PlanChecker.objection(before: before, after: after).map { "\($0)" }
+        }
         package var gossipInterval: Duration = .seconds(1)
         package var retryInterval: Duration = .milliseconds(300)
         /// How long an operator waits for members that do not answer.
         package var operatorTimeout: Duration = .seconds(10)
-        /// Newcomer's transfers at the same time, and drains likewise.
-        package var transfersMax = 4
+        /// How long a finished change can be taken back.
+        package var undoWindow = Duration.seconds(24 * 3600)
 
         package init(
             member: Member,
@@ -46,12 +51,14 @@ package struct ControlCore: Sendable {
         case peerLost(NodeID)
         /// The state of this token is on disk.
         case stored(token: UInt64)
-        /// No request core has an operation older than this version left.
-        case drained(LayoutVersion)
+        /// Every request core counts by this version.
+        case adoptionConfirmed(LayoutVersion)
+        /// The data path was told of this version by a peer.
+        case layoutSeen(LayoutVersion)
         case operatorAsked(OperatorRequestID, OperatorRequest)
-        /// A transfer, or the covering of former owners, has ended well.
-        case covered(PartitionReceipt)
-        case coverFailed(PartitionID, reason: String)
+        /// The work of this session has ended well.
+        case covered(session: UInt64, PartitionMove.Receipt)
+        case coverFailed(session: UInt64, reason: String)
         /// This node answers at the address of a seed, and has proven to be who it is.
         case seedIdentified(Endpoint, Member, clusterID: String?)
         /// Nobody does.
@@ -72,12 +79,14 @@ package struct ControlCore: Sendable {
         case askPeer(NodeID, correlation: UInt64, ControlMessage)
         /// Hand this layout to every request core and keep links to its members.
         case adopt(Layout)
-        /// Report `.drained` when every operation begun before this version is over.
-        case drain(LayoutVersion)
-        /// Fill this partition from its old replicas, then report `.covered`.
-        case fill(PartitionID, from: [NodeID])
-        /// Take over what its former owners may still hold alone, then report `.covered`.
-        case takeOver(PartitionID, from: [NodeID])
+        /// Report `.adoptionConfirmed` when every request core counts by this version.
+        case confirmAdoption(LayoutVersion)
+        /// Fill a partition from its fenced replicas, then report `.covered`.
+        case fill(CoverOrder)
+        /// Take over what these nodes may still hold alone, then report `.covered`.
+        case takeOver(CoverOrder)
+        /// End these sessions: whatever they bring counts no more. What they have copied may be of use to later ones.
+        case stop([CoverOrder])
         /// Count the keys that this node holds as a stand-in, then report `.hintsCounted`.
         case countHints
         /// Move files of all other partitions to `retired/`.
@@ -89,6 +98,26 @@ package struct ControlCore: Sendable {
         case identify(Endpoint)
         /// Give these to the next start as `remembered`; no harm is done if they are lost.
         case remember([GossipEntry])
+        /// Tell people.
+        case raise(LayoutAlarm)
+    }
+
+    /// One attempt of this node to cover others.
+    package struct CoverOrder: Equatable, Sendable {
+        package let partition: PartitionID
+        /// Names the attempt; never used twice in one start of the node.
+        package let session: UInt64
+        /// Whom to cover, the one to copy from first; empty when all are lost.
+        package let sources: [NodeID]
+        /// A retired file of the partition may serve as a base when it is not from before this version.
+        package let reviveSince: LayoutVersion
+
+        package init(partition: PartitionID, session: UInt64, sources: [NodeID], reviveSince: LayoutVersion) {
+            self.partition = partition
+            self.session = session
+            self.sources = sources
+            self.reviveSince = reviveSince
+        }
     }
 
     package struct OperatorRequestID: Hashable, Sendable {
@@ -104,23 +133,39 @@ package struct ControlCore: Sendable {
         case stage(StagedChange)
         case clearStaged
         case commit(planID: String)
+        case pause
+        case resume
+        case abort
+        case undo
+        /// Deletes what `undo` would need.
+        case closeUndo
+        case setLimits(TransferLimits)
+        /// A leaving member does not come back.
+        case declareLost(NodeID)
+        /// Begins a new life of the layout log after the loss of a majority of the voters: see `LogRecovery`.
+        case recover(lost: [NodeID], lineageID: String)
     }
 
     package enum OperatorResult: Sendable, Hashable {
         case done(Layout)
         /// Nothing was changed.
         case refused(OperatorRefusal)
-        /// These did not answer in time; the step may still be decided when they do.
-        case unreachable([NodeID])
+        /// Too few voters answered in time; the step may still be decided when they do. Of `voters` it takes
+        /// `needed`; both are 0 when other steps kept being decided first.
+        case unreachable(missing: [NodeID], needed: Int, voters: Int)
     }
 
     package enum OperatorRefusal: Error, Sendable, Hashable {
         case alreadyInitialised(clusterID: String)
         case notInitialised
         case plan(PlanRefusal)
+        case change(ChangeRefusal)
         case planChanged(asked: String, current: String)
         /// Someone else's step was decided first.
         case overtaken(LayoutVersion)
+        /// The checker of this node, or so many others' that no quorum is left (SAFETY rule 14).
+        case objected(by: [NodeID], reason: String)
+        case recovery(RecoveryRefusal)
     }
 
     let configuration: Configuration
@@ -141,6 +186,12 @@ package struct ControlCore: Sendable {
     var round: UInt64 = 1
     var retryAt = Duration.zero
     var asked: [UInt64: Asked] = [:]
+    var recovery: RunningRecovery?
+    /// Nodes whose layout was refused: of another life of the log.
+    var foreigners: Set<NodeID> = []
+    var lastDecoded: (bytes: [UInt8], layout: Layout)?
+    /// What people should have looked at since the start.
+    package internal(set) var alarms = LayoutAlarms()
 
     // Gossip.
     var gossipState: GossipState
@@ -150,18 +201,20 @@ package struct ControlCore: Sendable {
     var gossipRound = 0
     var targets: [PeerTarget] = []
 
-    // Barriers.
-    var drainWaiters: [(version: LayoutVersion, request: RequestCore.PeerRequestID)] = []
-    var drainedVersion = LayoutVersion.none
-    var barrier = Barrier()
+    // Fences.
+    var fenceWaiters: [(version: LayoutVersion, request: RequestCore.PeerRequestID)] = []
+    var adoptedVersion = LayoutVersion.none
+    var fences = FenceBook()
 
     // Moves.
-    var moves = MoveProgress()
+    package internal(set) var moves = MoveProgress()
     /// Who waits for our receipts and the number of our hints.
     var receiptWaiters: [RequestCore.PeerRequestID] = []
     var isCountingOwnHints = false
     /// Steps of several partitions are decided together: not more often than this.
     var stepAt = Duration.zero
+    /// When this node learned that the last change has finished.
+    var finishedAt = Duration.zero
 
     package init(configuration: Configuration) {
         self.configuration = configuration
@@ -188,22 +241,26 @@ package struct ControlCore: Sendable {
         case .peerConnected(let node):
             self.connected.insert(node)
             self.peerWatch.connected(node, at: now)
+            self.fences.connected(node)
             self.gossip(with: node, into: &effects)
         case .peerLost(let node):
             self.connected.remove(node)
             self.peerWatch.lost(node, at: now)
+            self.fences.lost(node, at: now)
         case .stored(let token):
             self.stateStored(token, into: &effects)
-        case .drained(let version):
-            self.drained(version, into: &effects)
+        case .adoptionConfirmed(let version):
+            self.adoptionConfirmed(version, into: &effects)
+        case .layoutSeen(let version):
+            self.layoutSeen(version, into: &effects)
         case .operatorAsked(let id, let request):
             self.operatorAsked(id, request, into: &effects)
-        case .covered(let receipt):
-            self.moves.covered(self.phased(receipt))
+        case .covered(let session, let receipt):
+            self.moves.covered(session, receipt)
         case .hintsCounted(let count):
             self.hintsCounted(count, into: &effects)
-        case .coverFailed(let partition, let reason):
-            self.moves.failed(partition, reason: reason, retryAt: now + .seconds(1))
+        case .coverFailed(let session, let reason):
+            self.moves.failed(session, reason: reason, retryAt: now + .seconds(1))
         case .seedIdentified(let endpoint, let member, let clusterID):
             self.seedIdentified(endpoint, member, clusterID, into: &effects)
         case .seedSilent(let endpoint):
@@ -220,10 +277,11 @@ package struct ControlCore: Sendable {
     }
 
     private mutating func started(_ state: LayoutAcceptor.State, into effects: inout [Effect]) {
-        let layout = state.decided.flatMap { self.configuration.decode($0.layout) }
+        let layout = state.decided.flatMap { self.decoded($0.layout) }
         precondition(state.decided == nil || layout != nil, "the stored layout does not decode")
         let isMember = layout?.member(self.node) != nil
         self.peerWatch.started(at: self.now)
+        self.fences.started(at: self.now)
         self.acceptor = LayoutAcceptor(state: state, isStranger: !isMember)
         // Ballots of an earlier life are not used again.
         self.round = state.promised.round + 1
@@ -245,7 +303,8 @@ package struct ControlCore: Sendable {
         if self.now >= self.retryAt {
             self.retryAt = self.now + self.configuration.retryInterval
             self.pushDecision(into: &effects)
-            self.askBarrier(into: &effects)
+            self.askForFences(into: &effects)
+            self.driveRecovery(asks: true, into: &effects)
             self.collectReceipts(into: &effects)
         }
     }
@@ -274,27 +333,24 @@ package struct ControlCore: Sendable {
 
     // MARK: Adopting
 
-    /// A layout was decided; ignored unless it is newer than what this node has.
+    /// A layout was decided; ignored unless it is newer than what this node has, and of its life of the log.
+    ///
+    /// Versions may be skipped: a layout is complete.
     mutating func learn(_ bytes: [UInt8], then after: [Effect] = [], into effects: inout [Effect]) {
-        guard let layout = self.configuration.decode(bytes),
-            layout.clusterID == self.layout?.clusterID ?? layout.clusterID
-        else {
+        guard let layout = self.decoded(bytes), self.mayAdopt(layout, into: &effects) else {
             // Not adopted, but whoever waits for an answer gets it.
             effects += after
             return
         }
+        let wasAccepted = self.acceptor.state.accepted?.layout == bytes
         let isMember = layout.member(self.node) != nil
         guard self.acceptor.learned(layout.version, bytes, isMember: isMember) else {
             effects += after
             return
         }
+        if !wasAccepted { self.objectAfterwards(to: layout, into: &effects) }
         if let decision = self.decision, decision.version <= layout.version {
             self.decision = nil
-        }
-        // A stranger that is told of a layout without it learns only that its invitation is void.
-        guard isMember || self.layout != nil else {
-            self.emitStored(after, into: &effects)
-            return
         }
         var adopting: [Effect] = []
         self.install(layout, into: &adopting)
@@ -302,13 +358,15 @@ package struct ControlCore: Sendable {
     }
 
     private mutating func install(_ layout: Layout, into effects: inout [Effect]) {
+        let former = self.layout
         self.layout = layout
-        self.barrier = Barrier(version: layout.version)
-        self.moves.adopted(layout)
+        if layout.change?.state == .finished, former?.change?.state != .finished { self.finishedAt = self.now }
+        let stopped = self.moves.adopted(layout, at: self.node)
         self.gossipState.layoutAdopted(layout.version)
         self.aimLinks(into: &effects)
+        if !stopped.isEmpty { effects.append(.stop(stopped)) }
         effects.append(.adopt(layout))
-        effects.append(.drain(layout.version))
+        effects.append(.confirmAdoption(layout.version))
         let isHeld = { (partition: PartitionID) in layout.holders(of: partition).contains(self.node) }
         effects.append(.keepOnly(layout.partitionCount.partitions.filter(isHeld)))
     }

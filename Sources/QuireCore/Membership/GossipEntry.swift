@@ -82,6 +82,10 @@ package struct GossipFigures: Hashable, Sendable, Codable {
         case hintBytes = "hint-bytes"
         case hintOldestMilliseconds = "hint-oldest-ms"
         case quarantinedPartitions = "quarantined"
+        /// When the last snapshot that the node has made began, in milliseconds since 1970.
+        case lastSnapshotMilliseconds = "snapshot-ms"
+        /// 1 while the node is under maintenance and wants no requests of clients.
+        case draining = "draining"
     }
 
     package static let countMax = 32

@@ -75,16 +75,55 @@ package struct Member: Hashable, Sendable, Codable {
     package var name: String
     /// The failure domain over which replicas are spread.
     package var zone: String
+    /// Its share of tokens and replicas in relation to those of the others (Dynamo §4.2).
+    package var weight: Int
+    /// The layout version with which its present membership began; what it retired before is void.
+    package var joinedAt: LayoutVersion
     package var peer: Endpoint
     package var proxy: Endpoint
     package var http: Endpoint
 
-    package init(id: NodeID, name: String, zone: String, peer: Endpoint, proxy: Endpoint, http: Endpoint) {
+    package static let weightDefault = 100
+    package static let weightsAllowed = 1...10_000
+
+    package init(
+        id: NodeID,
+        name: String,
+        zone: String,
+        weight: Int = Self.weightDefault,
+        joinedAt: LayoutVersion = .none,
+        peer: Endpoint,
+        proxy: Endpoint,
+        http: Endpoint
+    ) {
         self.id = id
         self.name = name
         self.zone = zone
+        self.weight = weight
+        self.joinedAt = joinedAt
         self.peer = peer
         self.proxy = proxy
         self.http = http
+    }
+}
+
+extension Member {
+    private enum CodingKeys: String, CodingKey {
+        case id, name, zone, weight, joinedAt, peer, proxy, http
+    }
+
+    /// Members of the first format have no weight and no beginning: archives of that time name them.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            id: try container.decode(NodeID.self, forKey: .id),
+            name: try container.decode(String.self, forKey: .name),
+            zone: try container.decode(String.self, forKey: .zone),
+            weight: try container.decodeIfPresent(Int.self, forKey: .weight) ?? Self.weightDefault,
+            joinedAt: try container.decodeIfPresent(LayoutVersion.self, forKey: .joinedAt) ?? .none,
+            peer: try container.decode(Endpoint.self, forKey: .peer),
+            proxy: try container.decode(Endpoint.self, forKey: .proxy),
+            http: try container.decode(Endpoint.self, forKey: .http)
+        )
     }
 }

@@ -4,6 +4,8 @@ package enum LayoutViolation: Error, Hashable, Sendable {
     case malformedClusterID(String)
     /// Versions begin at 1.
     case versionNotPositive(LayoutVersion)
+    /// Malformed, or the version is not one of that life of the log.
+    case lineageContradictsVersion(LayoutLineage, LayoutVersion)
     /// N outside 1...7, or R or W outside 1...N.
     case quorumsOutOfRange(QuorumSettings)
     case membersNotAscending(NodeID)
@@ -22,10 +24,19 @@ package enum LayoutViolation: Error, Hashable, Sendable {
     case moveContradictsRow(PartitionID, PartitionMove.Phase)
     case receiptNotDue(PartitionID, NodeID)
     case receiptMissing(PartitionID, NodeID)
-    /// A change is unfinished exactly while partitions move.
+    /// A change is unfinished exactly while partitions move or members leave.
     case changeContradictsMoves(moves: Int)
     /// A staged join of a member, a staged leave of a stranger, or two changes of one node.
     case stagedContradictsMembers(NodeID)
+    /// Leaving or lost nodes that are not ascending, no members, or there while no change runs.
+    case leavingContradictsMembers([NodeID])
+    /// Not ascending, no members, an even number, or more than 7.
+    case votersOutOfRange([NodeID])
+    case fenceCount(found: Int, needed: Int)
+    /// A fence of a later version than the layout's.
+    case fenceAhead(PartitionID)
+    case weightOutOfRange(NodeID, found: Int)
+    case limitsOutOfRange(TransferLimits)
 }
 
 extension Layout {
@@ -38,18 +49,9 @@ extension Layout {
         return rows
     }
 
-    /// The members that have a replica when all moves have ended; the others are leaving.
-    ///
-    /// There are at most as many members as partitions and each has a token, so nobody stays without a replica.
+    /// The members that belong to the cluster when all moves have ended; the others are leaving.
     package var stayingMembers: [Member] {
-        let staying = Set(self.targetRows.joined())
-        return self.members.filter { staying.contains($0.id) }
-    }
-
-    package var leavingMembers: [Member] {
-        guard !self.moves.isEmpty else { return [] }
-        let staying = self.stayingMembers.map(\.id)
-        return self.members.filter { !staying.contains($0.id) }
+        self.leaving.isEmpty ? self.members : self.members.filter { !self.leaving.contains($0.id) }
     }
 
     /// Checks every invariant of a layout, cheaply enough for every node to do it before it accepts one.
@@ -60,13 +62,16 @@ extension Layout {
     /// 3. A partition in motion has the row that its phase prescribes, both its rows name members, and it changes a
     ///    replica. Receipts are those of its phase; reads go to a new row only with a receipt of every newcomer
     ///    (SAFETY rules 10-12).
-    /// 4. A change is unfinished exactly while partitions move; members without a replica are leaving.
-    /// 5. What is staged could be planned on the members that stay.
+    /// 4. A change is unfinished exactly while partitions move or members leave; members are lost only then.
+    /// 5. The voters are members, an odd number up to 7.
+    /// 6. What is staged could be planned on the members that stay.
     package func validate() throws(LayoutViolation) {
         try self.validateIdentity()
         try self.validateMembers(staying: self.stayingMembers)
         let needed = self.partitionCount.rawValue
         guard self.rows.count == needed else { throw .rowCount(found: self.rows.count, needed: needed) }
+        try self.validateLeaving()
+        try self.validateVoters()
         try self.validateMoves()
         try self.validateTargets()
         try self.validateStaged()
@@ -78,6 +83,9 @@ extension Layout {
             throw .malformedClusterID(self.clusterID)
         }
         guard self.version > .none else { throw .versionNotPositive(self.version) }
+        guard self.lineage.isValid, self.lineage.allows(self.version) else {
+            throw .lineageContradictsVersion(self.lineage, self.version)
+        }
         let replicaCount = self.quorums.replicaCount
         guard (1...7).contains(replicaCount), (1...replicaCount).contains(self.quorums.readQuorum),
             (1...replicaCount).contains(self.quorums.writeQuorum),
@@ -105,10 +113,39 @@ extension Layout {
         }
         // A node that is on its way out may be replaced by one of the same name.
         var names: Set<String> = []
+        for member in self.members where !Member.weightsAllowed.contains(member.weight) {
+            throw .weightOutOfRange(member.id, found: member.weight)
+        }
         for member in staying where !names.insert(member.name).inserted {
             throw .nameRepeated(member.name)
         }
     }
+
+    private func validateLeaving() throws(LayoutViolation) {
+        let ids = self.members.map(\.id)
+        for nodes in [self.leaving, self.lost] {
+            let isAscending = zip(nodes, nodes.dropFirst()).allSatisfy { $0 < $1 }
+            guard isAscending, nodes.allSatisfy(ids.contains), nodes.isEmpty || self.isChanging else {
+                throw .leavingContradictsMembers(nodes)
+            }
+        }
+    }
+
+    private func validateVoters() throws(LayoutViolation) {
+        let ids = self.members.map(\.id)
+        let isAscending = zip(self.voters, self.voters.dropFirst()).allSatisfy { $0 < $1 }
+        guard isAscending, self.voters.count % 2 == 1, self.voters.count <= VoterElection.votersMax,
+            self.voters.allSatisfy(ids.contains)
+        else { throw .votersOutOfRange(self.voters) }
+        guard self.limits.isValid else { throw .limitsOutOfRange(self.limits) }
+        let needed = self.partitionCount.rawValue
+        guard self.fences.count == needed else { throw .fenceCount(found: self.fences.count, needed: needed) }
+        for (partition, fence) in zip(self.partitionCount.partitions, self.fences) where fence > self.version {
+            throw .fenceAhead(partition)
+        }
+    }
+
+    private var isChanging: Bool { self.change.map { !$0.isFinished } ?? false }
 
     private func validateMoves() throws(LayoutViolation) {
         for (left, right) in zip(self.moves, self.moves.dropFirst()) where left.partition >= right.partition {
@@ -119,7 +156,9 @@ extension Layout {
             guard self.rows.indices.contains(move.partition.rawValue) else {
                 throw .moveContradictsRow(move.partition, move.phase)
             }
-            try self.validateRow(move.from, of: move.partition, members: ids, size: 1...self.quorums.replicaCount)
+            let rowSizeMax = self.formerQuorums?.replicaCount ?? self.quorums.replicaCount
+            try self.validateRow(move.from, of: move.partition, members: ids, size: 1...rowSizeMax)
+            guard move.fence <= self.version else { throw .fenceAhead(move.partition) }
             let row =
                 switch move.phase {
                 case .dualWrite: move.from
@@ -130,12 +169,13 @@ extension Layout {
             }
             try self.validateReceipts(of: move)
         }
-        let isChanging = self.change.map { !$0.isFinished } ?? false
-        guard isChanging == !self.moves.isEmpty else { throw .changeContradictsMoves(moves: self.moves.count) }
+        guard self.isChanging == (!self.moves.isEmpty || !self.leaving.isEmpty) else {
+            throw .changeContradictsMoves(moves: self.moves.count)
+        }
     }
 
     private func validateReceipts(of move: PartitionMove) throws(LayoutViolation) {
-        let due = move.receiptsDue
+        let due = self.receiptsDue(of: move)
         let given = move.receipts.map(\.node)
         for (index, node) in given.enumerated() where !due.contains(node) || given[..<index].contains(node) {
             throw .receiptNotDue(move.partition, node)
@@ -149,11 +189,12 @@ extension Layout {
         let rows = self.targetRows
         let staying = self.stayingMembers
         let allowed = 1...self.partitionCount.rawValue
-        guard allowed.contains(staying.count), !self.moves.isEmpty || staying.count == self.members.count else {
+        guard allowed.contains(staying.count) else {
             throw .memberCountOutOfRange(self.members.count, allowed: allowed)
         }
         let targets = BalanceTargets(
             zones: staying.map(\.zone),
+            weights: staying.map(\.weight),
             partitionCount: self.partitionCount.rawValue,
             replicaCount: self.quorums.replicaCount
         )
@@ -167,14 +208,14 @@ extension Layout {
             }
         }
         let counts = RowCounts(rows)
-        for (member, allowed) in zip(staying, targets.replicas) {
+        for (member, allowed) in zip(staying, zip(targets.tokensAllowed, targets.replicas)) {
             let tokens = counts.tokens(of: member.id)
-            guard targets.tokensAllowed.contains(tokens) else {
-                throw .tokensUnbalanced(member.id, found: tokens, allowed: targets.tokensAllowed)
+            guard allowed.0.contains(tokens) else {
+                throw .tokensUnbalanced(member.id, found: tokens, allowed: allowed.0)
             }
             let replicas = counts.replicas(of: member.id)
-            guard allowed.contains(replicas) else {
-                throw .replicasUnbalanced(member.id, found: replicas, allowed: allowed)
+            guard allowed.1.contains(replicas) else {
+                throw .replicasUnbalanced(member.id, found: replicas, allowed: allowed.1)
             }
         }
     }
@@ -194,33 +235,17 @@ extension Layout {
 
     private func validateStaged() throws(LayoutViolation) {
         var members = self.stayingMembers
+        var quorums = self.quorums
         var nodes: Set<NodeID> = []
         for change in self.staged {
-            guard nodes.insert(change.node).inserted else { throw .stagedContradictsMembers(change.node) }
+            for node in change.nodes {
+                guard nodes.insert(node).inserted else { throw .stagedContradictsMembers(node) }
+            }
             do {
-                try change.apply(to: &members)
+                try change.apply(to: &members, quorums: &quorums)
             } catch {
-                throw .stagedContradictsMembers(change.node)
+                throw .stagedContradictsMembers(change.node ?? NodeID(rawValue: 0))
             }
         }
-    }
-}
-
-extension PartitionMove {
-    /// Whose receipts the phase waits for, or has.
-    ///
-    /// In `draining` it is every new owner, if there are former ones that may hold something they lack (SAFETY 10).
-    /// Where the row shrinks, reads will ask fewer replicas than before: those that stay must cover the leavers before
-    /// reads turn to them, or a write that only leavers have would be missed (R = N, W = 1).
-    package var receiptsDue: [NodeID] {
-        switch self.phase {
-        case .dualWrite, .readNew: self.to.count < self.from.count ? self.to : self.newcomers
-        case .draining: self.leavers.isEmpty ? [] : self.to
-        }
-    }
-
-    /// Whether every receipt is there.
-    package var hasAllReceipts: Bool {
-        self.receiptsDue.allSatisfy { node in self.receipts.contains { $0.node == node } }
     }
 }

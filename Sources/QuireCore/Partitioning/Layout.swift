@@ -25,113 +25,6 @@ package struct LayoutVersion: Hashable, Sendable, Comparable, Codable, CustomStr
     }
 }
 
-/// N, R and W.
-package struct QuorumSettings: Hashable, Sendable, Codable {
-    /// N: replicas of each partition, 1...7.
-    package var replicaCount: Int
-    /// R: replicas that answer a read.
-    package var readQuorum: Int
-    /// W: replicas that have stored a write before it is acknowledged, if its client does not say otherwise.
-    package var writeQuorum: Int
-    /// The smallest W that a request may ask for; `nil`: the cluster's W.
-    package var writeQuorumFloor: Int?
-
-    package init(
-        replicaCount: Int = 3,
-        readQuorum: Int = 2,
-        writeQuorum: Int = 2,
-        writeQuorumFloor: Int? = nil
-    ) {
-        self.replicaCount = replicaCount
-        self.readQuorum = readQuorum
-        self.writeQuorum = writeQuorum
-        self.writeQuorumFloor = writeQuorumFloor
-    }
-
-    /// The smallest W with which any write may have been acknowledged: what fences and snapshots must reckon with
-    /// (SAFETY rules 11 and 20).
-    package var writeQuorumMin: Int { self.writeQuorumFloor ?? self.writeQuorum }
-}
-
-/// One change of membership that an operator has staged and nobody has committed.
-package enum StagedChange: Hashable, Sendable, Codable {
-    case join(Member)
-    case leave(NodeID)
-}
-
-/// A partition on its way from one replica row to another (SAFETY rule 11).
-package struct PartitionMove: Hashable, Sendable, Codable {
-    package enum Phase: String, Hashable, Sendable, Codable {
-        /// Writes need W of the old row and W of the new one; reads ask the old row; newcomers fill themselves.
-        case dualWrite
-        /// Writes as before; reads ask the new row, which covers all that was acknowledged.
-        case readNew
-        /// Only the new row counts; former owners hand over what may be left, then retire their files.
-        case draining
-    }
-
-    /// Proof that one newcomer covers the partition.
-    package struct Receipt: Hashable, Sendable, Codable {
-        package let node: NodeID
-        /// Hexadecimal Merkle root at the newcomer when it had covered every old replica.
-        package let root: String
-        /// Bytes of the file that was copied.
-        package let bytes: Int
-        /// Hexadecimal SHA-256 of the copied file; empty when there was nothing to copy.
-        package let checksum: String
-
-        package init(node: NodeID, root: String, bytes: Int, checksum: String) {
-            self.node = node
-            self.root = root
-            self.bytes = bytes
-            self.checksum = checksum
-        }
-    }
-
-    package let partition: PartitionID
-    package let from: [NodeID]
-    package let to: [NodeID]
-    package var phase: Phase
-    /// Of newcomers, in phase `dualWrite`; of new owners that cover the former ones, in phase `draining`.
-    package var receipts: [Receipt]
-
-    package init(partition: PartitionID, from: [NodeID], to: [NodeID], phase: Phase, receipts: [Receipt] = []) {
-        self.partition = partition
-        self.from = from
-        self.to = to
-        self.phase = phase
-        self.receipts = receipts
-    }
-
-    package var newcomers: [NodeID] { self.to.filter { !self.from.contains($0) } }
-    package var leavers: [NodeID] { self.from.filter { !self.to.contains($0) } }
-}
-
-/// A committed membership change while it runs, and the last one after it has ended.
-package struct LayoutChange: Hashable, Sendable, Codable {
-    package let planID: String
-    /// The layout version with which it began.
-    package let beganAt: LayoutVersion
-    /// Replicas to move, and the proven minimum for this change.
-    package let movedReplicas: Int
-    package let movedReplicasMinimum: Int
-    package var isFinished: Bool
-
-    package init(
-        planID: String,
-        beganAt: LayoutVersion,
-        movedReplicas: Int,
-        movedReplicasMinimum: Int,
-        isFinished: Bool
-    ) {
-        self.planID = planID
-        self.beganAt = beganAt
-        self.movedReplicas = movedReplicas
-        self.movedReplicasMinimum = movedReplicasMinimum
-        self.isFinished = isFinished
-    }
-}
-
 /// Who is in the cluster and which nodes hold which partition: the value that the layout log decides.
 ///
 /// Rows are explicit, not derived from a ring walk: the first node of a row holds the partition's token, the
@@ -139,19 +32,34 @@ package struct LayoutChange: Hashable, Sendable, Codable {
 package struct Layout: Hashable, Sendable, Codable {
     /// 32 hexadecimal digits, drawn when the cluster began.
     package var clusterID: String
+    package var lineage: LayoutLineage
     package var version: LayoutVersion
     package var partitionCount: PartitionCount
+    /// Of rows that do not move, and of the new rows of those that do.
     package var quorums: QuorumSettings
+    /// Of the old rows of partitions in motion; `nil` when they are the same.
+    package var formerQuorums: QuorumSettings?
     /// Ascending by id.
     package var members: [Member]
+    /// The members whose majority decides the next version, ascending; at most 7 (SAFETY rule 13).
+    package var voters: [NodeID]
+    /// Members that have no replica when the change has ended, and are dropped then; ascending.
+    package var leaving: [NodeID]
+    /// Members that will not come back while this change runs: nothing is awaited from them; ascending.
+    package var lost: [NodeID]
     /// One row per partition: the replicas that answer reads, token holder first.
     package var rows: [[NodeID]]
+    /// Per partition: replies to requests that are older than this version count for no quorum. Of a partition in
+    /// motion the move's own fence holds.
+    package var fences: [LayoutVersion]
     /// Partitions in motion, ascending.
     package var moves: [PartitionMove]
     /// In the order of staging.
     package var staged: [StagedChange]
     package var change: LayoutChange?
+    package var limits: TransferLimits
 
+    /// - Parameter voters: Elected from the members when not given.
     package init(
         clusterID: String,
         version: LayoutVersion,
@@ -159,19 +67,26 @@ package struct Layout: Hashable, Sendable, Codable {
         quorums: QuorumSettings,
         members: [Member],
         rows: [[NodeID]],
+        voters: [NodeID]? = nil,
         moves: [PartitionMove] = [],
         staged: [StagedChange] = [],
         change: LayoutChange? = nil
     ) {
         self.clusterID = clusterID
+        self.lineage = .first
         self.version = version
         self.partitionCount = partitionCount
         self.quorums = quorums
         self.members = members
+        self.voters = voters ?? VoterElection.voters(among: members, keeping: [])
+        self.leaving = []
+        self.lost = []
         self.rows = rows
+        self.fences = Array(repeating: .none, count: partitionCount.rawValue)
         self.moves = moves
         self.staged = staged
         self.change = change
+        self.limits = TransferLimits()
     }
 
     package func member(_ id: NodeID) -> Member? {
@@ -191,6 +106,14 @@ package struct Layout: Hashable, Sendable, Codable {
         }
         guard low < self.moves.count, self.moves[low].partition == partition else { return nil }
         return self.moves[low]
+    }
+
+    /// Whether the partition moves, or may yet return to replicas that have given it up: what they have retired serves
+    /// as a base then, so no tombstone may be dropped meanwhile (SAFETY rule 9).
+    package func isInMotion(_ partition: PartitionID) -> Bool {
+        if self.move(of: partition) != nil { return true }
+        guard let change = self.change, change.isUndoable else { return false }
+        return change.origin?.rows.contains { $0.partition == partition } ?? false
     }
 
     /// The replicas that answer reads and mint writes.
@@ -213,9 +136,74 @@ package struct Layout: Hashable, Sendable, Codable {
         return move.from + move.newcomers
     }
 
+    /// Whether the node is among `holders(of:)`.
+    package func isHolder(_ node: NodeID, of partition: PartitionID) -> Bool {
+        guard partition.rawValue < self.rows.count else { return false }
+        if self.rows[partition.rawValue].contains(node) { return true }
+        guard let move = self.move(of: partition) else { return false }
+        return move.from.contains(node) || move.to.contains(node)
+    }
+
+    /// Replies to requests of the partition that are older than this version do not count (SAFETY rule 11).
+    package func fence(of partition: PartitionID) -> LayoutVersion {
+        self.move(of: partition)?.fence ?? self.fences[partition.rawValue]
+    }
+
     /// A quorum cannot ask for more replicas than a row has.
     package static func effective(_ quorum: Int, in row: [NodeID]) -> Int {
         min(quorum, row.count)
+    }
+
+    /// R of the row that reads ask.
+    package func readQuorum(of partition: PartitionID, asked: Int? = nil) -> Int {
+        var quorums = self.quorums
+        if let former = self.formerQuorums, self.move(of: partition)?.phase == .dualWrite { quorums = former }
+        return Self.effective(asked ?? quorums.readQuorum, in: self.readRow(of: partition))
+    }
+
+    /// W of each of `writeRows(of:)`.
+    package func writeQuorums(of partition: PartitionID, asked: Int? = nil) -> [Int] {
+        let rows = self.writeRows(of: partition)
+        return rows.enumerated().map { index, row in
+            let isFormer = rows.count == 2 && index == 0
+            let quorums = isFormer ? self.formerQuorums ?? self.quorums : self.quorums
+            return Self.effective(max(asked ?? quorums.writeQuorum, quorums.writeQuorumMin), in: row)
+        }
+    }
+
+    /// How many replicas of the old row must have installed the move's fence before it goes on: enough that the rest
+    /// can neither acknowledge a write nor, before reads may miss one, answer a read (SAFETY rule 11). Lost members
+    /// never will.
+    package func fenceQuorum(of move: PartitionMove) -> Int {
+        let quorums = self.formerQuorums ?? self.quorums
+        let count = move.from.count
+        var needed = count - Self.effective(quorums.writeQuorumMin, in: move.from) + 1
+        if move.phase == .readNew {
+            needed = max(needed, count - Self.effective(quorums.readQuorum, in: move.from) + 1)
+        }
+        return min(needed, move.from.count { !self.lost.contains($0) })
+    }
+
+    /// Whose receipts the phase of a move waits for, or has.
+    ///
+    /// Newcomers must cover the fenced replicas before reads ask them. Where the number of replicas changes, reads may
+    /// ask fewer of those that had a write: then all of the new row must. In `draining` it is every new owner, if there
+    /// are former ones that may hold something they lack (SAFETY rule 10).
+    package func receiptsDue(of move: PartitionMove) -> [NodeID] {
+        switch move.phase {
+        case .dualWrite, .readNew:
+            if move.isReversal { [] } else { move.to.count == move.from.count ? move.newcomers : move.to }
+        case .draining: self.leaversAwaited(of: move).isEmpty ? [] : move.to.filter { !self.lost.contains($0) }
+        }
+    }
+
+    /// Former owners that may hold something alone, and can still be asked.
+    package func leaversAwaited(of move: PartitionMove) -> [NodeID] {
+        move.isReversal ? [] : move.leavers.filter { !self.lost.contains($0) }
+    }
+
+    package func hasAllReceipts(of move: PartitionMove) -> Bool {
+        self.receiptsDue(of: move).allSatisfy { node in move.receipts.contains { $0.node == node } }
     }
 
     package func tokenCount(of node: NodeID) -> Int {

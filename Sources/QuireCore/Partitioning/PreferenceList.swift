@@ -25,7 +25,7 @@ package enum PreferenceList {
     package static func fallback(for partition: PartitionID, in layout: Layout) -> [NodeID] {
         var list = layout.readRow(of: partition)
         var zones = Set(list.compactMap { layout.member($0)?.zone })
-        let leaving = layout.leavingMembers.map(\.id)
+        let leaving = layout.leaving
         var others = layout.members.filter { !list.contains($0.id) && !leaving.contains($0.id) }
         others.sort {
             Rendezvous.weight(of: $0.id, for: partition.rawValue)

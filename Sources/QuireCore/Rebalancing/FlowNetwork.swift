@@ -1,11 +1,12 @@
+import HeapModule
+
 /// A directed network with capacities and costs, and the cheapest flow through it.
 ///
-/// The planner's two questions, which nodes hold a partition and which of them owns its token, are both
-/// cheapest flows. The algorithm is the primal-dual one: Dijkstra over reduced costs gives every vertex a
-/// potential, then blocking flows exhaust the arcs that are free under those potentials.
+/// The algorithm is the primal-dual one: Dijkstra over reduced costs gives every vertex a potential, then blocking
+/// flows exhaust the arcs that are free under those potentials.
 ///
 /// Invariant: no arc with capacity left has a negative reduced cost. So every intermediate flow is the cheapest of
-/// its size, and the potentials prove it: `costLowerBound(flow:)` needs nothing but them.
+/// its size.
 struct FlowNetwork {
     /// Arcs come in pairs: an even index is an arc that was added, the next odd one its reverse.
     private var heads: [Int] = []
@@ -27,35 +28,27 @@ struct FlowNetwork {
     /// Adds an arc; of two arcs from one vertex, the one added later is tried first.
     ///
     /// - Parameter cost: Per unit, not negative.
-    /// - Returns: The arc, for `push` and `flow`.
+    /// - Returns: The arc, for `flow`.
     @discardableResult
     mutating func addArc(from tail: Int, to head: Int, capacity: Int, cost: Int = 0) -> Int {
         precondition(capacity >= 0 && cost >= 0, "arc of capacity \(capacity) and cost \(cost)")
         let arc = self.heads.count
-        self.heads += [head, tail]
-        self.capacities += [capacity, 0]
-        self.costs += [cost, -cost]
-        self.next += [self.first[tail], self.first[head]]
+        self.heads.append(head)
+        self.heads.append(tail)
+        self.capacities.append(capacity)
+        self.capacities.append(0)
+        self.costs.append(cost)
+        self.costs.append(-cost)
+        self.next.append(self.first[tail])
         self.first[tail] = arc
+        self.next.append(self.first[head])
         self.first[head] = arc + 1
         return arc
     }
 
     func flow(on arc: Int) -> Int { self.capacities[arc ^ 1] }
-    func capacityLeft(on arc: Int) -> Int { self.capacities[arc] }
 
-    /// Sends one unit along a whole path from source to sink before the search begins.
-    ///
-    /// - Precondition: every arc of the path is free of cost and has capacity left; so the start is cheapest.
-    mutating func push(along path: [Int]) {
-        for arc in path {
-            precondition(self.costs[arc] == 0 && self.capacities[arc] > 0, "arc \(arc) cannot start with flow")
-            self.capacities[arc] -= 1
-            self.capacities[arc ^ 1] += 1
-        }
-    }
-
-    /// Sends as much as possible, at the least cost, on top of what flows already.
+    /// Sends as much as possible, at the least cost.
     mutating func maximizeFlow() {
         while self.raisePotentials() {
             while let levels = self.freeLevels() {
@@ -64,51 +57,39 @@ struct FlowNetwork {
         }
     }
 
-    /// What any flow of this size must cost at least, by weak duality.
-    ///
-    /// True for whatever potentials: it reads them and the arcs as they were added, never the flow.
-    func costLowerBound(flow: Int) -> Int {
-        var bound = flow * (self.potentials[self.sink] - self.potentials[self.source])
-        for arc in stride(from: 0, to: self.heads.count, by: 2) {
-            bound += (self.capacities[arc] + self.capacities[arc ^ 1]) * min(0, self.reducedCost(of: arc))
-        }
-        return bound
-    }
-
     private func reducedCost(of arc: Int) -> Int {
         self.costs[arc] + self.potentials[self.heads[arc ^ 1]] - self.potentials[self.heads[arc]]
     }
 
-    /// Dijkstra with a bucket per distance: costs are small whole numbers.
-    ///
-    /// - Returns: `false` when the sink cannot be reached any more; the potentials are then final.
+    private struct Reached: Comparable {
+        let distance: Int
+        let vertex: Int
+
+        static func < (left: Reached, right: Reached) -> Bool {
+            (left.distance, left.vertex) < (right.distance, right.vertex)
+        }
+    }
+
+    /// - Returns: `false` when the sink cannot be reached any more.
     private mutating func raisePotentials() -> Bool {
         let unreached = Int.max
         var distances = Array(repeating: unreached, count: self.first.count)
-        var buckets: [[Int]] = [[self.source]]
+        var heap: Heap<Reached> = [Reached(distance: 0, vertex: self.source)]
         distances[self.source] = 0
-        var distance = 0
-        while distance < buckets.count {
-            var index = 0
-            while index < buckets[distance].count {
-                let vertex = buckets[distance][index]
-                index += 1
-                guard distances[vertex] == distance else { continue }
-                var arc = self.first[vertex]
-                while arc >= 0 {
+        while let reached = heap.popMin(), reached.distance < distances[self.sink] {
+            guard distances[reached.vertex] == reached.distance else { continue }
+            var arc = self.first[reached.vertex]
+            while arc >= 0 {
+                if self.capacities[arc] > 0 {
                     let head = self.heads[arc]
-                    if self.capacities[arc] > 0 {
-                        let candidate = distance + self.reducedCost(of: arc)
-                        if candidate < distances[head] {
-                            distances[head] = candidate
-                            while buckets.count <= candidate { buckets.append([]) }
-                            buckets[candidate].append(head)
-                        }
+                    let candidate = reached.distance + self.reducedCost(of: arc)
+                    if candidate < distances[head] {
+                        distances[head] = candidate
+                        heap.insert(Reached(distance: candidate, vertex: head))
                     }
-                    arc = self.next[arc]
                 }
+                arc = self.next[arc]
             }
-            distance += 1
         }
         let sinkDistance = distances[self.sink]
         guard sinkDistance != unreached else { return false }

@@ -9,7 +9,7 @@ package enum MoveRefusal: Error, Hashable, Sendable {
     case invalid(LayoutViolation)
 }
 
-/// The successors of a layout: each is a pure function, gives the next version and validates it.
+/// The successors of a layout by moves and by staging: each is a pure function, gives the next version and validates it.
 ///
 /// ```
 /// staging, clearingStaged            no row changes
@@ -19,20 +19,33 @@ package enum MoveRefusal: Error, Hashable, Sendable {
 /// advancedToDraining                 readNew → draining
 /// recording                          receipts of all new owners
 /// finished                           draining → settled; after the last one, leavers are dropped
+/// dismissingLeavers                  the same, where nothing had to move
 /// ```
 ///
-/// A layout only says what was decided. The barriers of SAFETY rules 10-12, that everyone has adopted a version and no
-/// older request is in flight, are the business of the one who proposes the step.
+/// Pausing, aborting and undoing: `Layout+Reversal`. A layout only says what was decided. That enough replicas have
+/// installed the fence of a move (SAFETY rules 10-12) is the business of the one who proposes the step.
 extension Layout {
     /// Notes a wish of the operator; nothing moves before it is committed.
     package func staging(_ change: StagedChange) throws(PlanRefusal) -> Layout {
-        guard !self.staged.contains(where: { $0.node == change.node }) else { throw .alreadyStaged(change.node) }
-        var members = self.stayingMembers
         for earlier in self.staged {
-            try earlier.apply(to: &members)
+            if let node = earlier.nodes.first(where: { change.nodes.contains($0) }) { throw .alreadyStaged(node) }
         }
-        try change.apply(to: &members)
+        if case .setQuorums(let settings) = change, settings.replicaCount == self.quorums.replicaCount {
+            throw .quorumsWithoutReplicaCount
+        }
+        var members = self.stayingMembers
+        var quorums = self.quorums
+        for earlier in self.staged {
+            try earlier.apply(to: &members, quorums: &quorums)
+        }
+        try change.apply(to: &members, quorums: &quorums)
         var next = self.successor
+        if case .setQuorums = change {
+            next.staged.removeAll { earlier in
+                if case .setQuorums = earlier { return true }
+                return false
+            }
+        }
         next.staged.append(change)
         return try next.validated()
     }
@@ -57,24 +70,33 @@ extension Layout {
         }
         var next = self.successor
         next.staged = []
-        let leaving = self.members.filter { old in !plan.members.contains { $0.id == old.id } }
-        next.members = (plan.members + leaving).sorted { $0.id < $1.id }
-        for partition in self.partitionCount.partitions {
-            let old = self.readRow(of: partition)
-            let new = plan.rows[partition.rawValue]
-            if Set(old) == Set(new) {
-                next.rows[partition.rawValue] = new
-            } else {
-                next.moves.append(PartitionMove(partition: partition, from: old, to: new, phase: .dualWrite))
-            }
+        let joined = plan.members.map { member in
+            var member = member
+            if self.member(member.id) == nil { member.joinedAt = next.version }
+            return member
         }
-        next.change = LayoutChange(
-            planID: plan.id,
-            beganAt: next.version,
-            movedReplicas: plan.movedReplicas,
-            movedReplicasMinimum: plan.movedReplicasMinimum,
-            isFinished: next.moves.isEmpty
+        next.beginChange(
+            to: joined,
+            quorums: plan.quorums,
+            rows: plan.rows,
+            LayoutChange(
+                planID: plan.id,
+                staged: plan.staged,
+                beganAt: next.version,
+                movedReplicas: plan.movedReplicas,
+                movedReplicasMinimum: plan.movedReplicasMinimum,
+                state: .running,
+                origin: self.origin(for: plan.rows),
+                certificate: plan.certificate
+            )
         )
+        next.lost = plan.staged.compactMap(\.lostNode).sorted()
+        // Who has just come votes when it has proven itself; who is lost votes no more.
+        let electorate = next.members.filter { self.member($0.id) != nil && !next.lost.contains($0.id) }
+        if !next.lost.isEmpty, !electorate.isEmpty {
+            next.voters = VoterElection.voters(among: electorate, keeping: self.voters)
+        }
+        next.endChangeIfSettled()
         return try next.validated()
     }
 
@@ -83,26 +105,36 @@ extension Layout {
     /// A receipt is evidence that its node durably covers what the phase asks for (SAFETY rules 10 and 11): nothing
     /// else lets a partition go on.
     package func recording(receipts: [PartitionID: [PartitionMove.Receipt]]) throws(MoveRefusal) -> Layout {
-        try self.changingMoves(of: Array(receipts.keys)) { move throws(MoveRefusal) in
+        var copied = (replicas: 0, bytes: 0)
+        var next = try self.changingMoves(of: Array(receipts.keys)) { move throws(MoveRefusal) in
+            let due = self.receiptsDue(of: move)
             for receipt in receipts[move.partition] ?? [] {
-                guard move.receiptsDue.contains(receipt.node) else {
+                guard due.contains(receipt.node) else {
                     throw .receiptNotDue(move.partition, receipt.node)
+                }
+                if move.phase == .dualWrite, !move.receipts.contains(where: { $0.node == receipt.node }) {
+                    copied = (copied.replicas + 1, copied.bytes + receipt.bytes)
                 }
                 move.receipts.removeAll { $0.node == receipt.node }
                 move.receipts.append(receipt)
             }
             move.receipts.sort { $0.node < $1.node }
         }
+        next.change?.copiedReplicas += copied.replicas
+        next.change?.copiedBytes += copied.bytes
+        return next
     }
 
     /// Lets reads ask the new rows; writes still need both (SAFETY rule 11, c).
     ///
-    /// Needs a receipt of every newcomer: it covers all that the old row had when its barrier was passed.
+    /// Needs a receipt of every newcomer: it covers all that the fenced replicas of the old row had.
     package func advancedToReadNew(_ partitions: [PartitionID]) throws(MoveRefusal) -> Layout {
-        try self.changingMoves(of: partitions) { move throws(MoveRefusal) in
+        let fence = self.version.next
+        return try self.changingMoves(of: partitions) { move throws(MoveRefusal) in
             try move.require(.dualWrite)
-            try move.requireReceipts()
+            try self.requireReceipts(of: move)
             move.phase = .readNew
+            move.fence = fence
         }
     }
 
@@ -121,21 +153,91 @@ extension Layout {
     package func finished(_ partitions: [PartitionID]) throws(MoveRefusal) -> Layout {
         var next = try self.changingMoves(of: partitions) { move throws(MoveRefusal) in
             try move.require(.draining)
-            try move.requireReceipts()
+            try self.requireReceipts(of: move)
         }
         let ended = Set(partitions)
-        next.moves.removeAll { ended.contains($0.partition) }
-        if next.moves.isEmpty {
-            next.members = next.stayingMembers
-            next.change?.isFinished = true
+        for move in next.moves where ended.contains(move.partition) {
+            next.fences[move.partition.rawValue] = move.fence
         }
+        next.moves.removeAll { ended.contains($0.partition) }
+        if next.moves.isEmpty { next.endChange() }
         return try next.validatedMoves()
     }
 
-    private var successor: Layout {
+    /// Ends a change in which nothing moves any more: the members that leave hold nothing for others (SAFETY rule 8).
+    package func dismissingLeavers() throws(MoveRefusal) -> Layout {
+        if let move = self.moves.first {
+            throw .wrongPhase(move.partition, found: move.phase, needed: .draining)
+        }
+        var next = self.successor
+        next.endChange()
+        return try next.validatedMoves()
+    }
+
+    // MARK: Parts
+
+    var successor: Layout {
         var next = self
         next.version = self.version.next
         return next
+    }
+
+    /// What a change to these rows would have to restore.
+    func origin(for rows: [[NodeID]]) -> LayoutChange.Origin {
+        let former = zip(self.partitionCount.partitions, zip(self.rows, rows)).compactMap { partition, change in
+            change.0 == change.1 ? nil : LayoutChange.FormerRow(partition: partition, row: change.0)
+        }
+        return LayoutChange.Origin(members: self.members, quorums: self.quorums, rows: former)
+    }
+
+    /// Sets members, quorums and moves for a way to other rows, from a layout without moves.
+    mutating func beginChange(
+        to members: [Member],
+        quorums: QuorumSettings,
+        rows: [[NodeID]],
+        _ change: LayoutChange
+    ) {
+        let staying = Set(members.map(\.id))
+        let leaving = self.members.filter { !staying.contains($0.id) }
+        self.members = (members + leaving).sorted { $0.id < $1.id }
+        self.leaving = leaving.map(\.id)
+        self.formerQuorums = quorums == self.quorums ? nil : self.quorums
+        self.quorums = quorums
+        self.change = change
+        for partition in self.partitionCount.partitions {
+            self.beginMove(of: partition, to: rows[partition.rawValue])
+        }
+    }
+
+    mutating func beginMove(of partition: PartitionID, to new: [NodeID]) {
+        let old = self.readRow(of: partition)
+        if Set(old) == Set(new) {
+            self.rows[partition.rawValue] = new
+        } else {
+            self.moves.append(
+                PartitionMove(partition: partition, from: old, to: new, phase: .dualWrite, fence: self.version)
+            )
+        }
+    }
+
+    /// Ends the change at once if nothing has to move and nobody leaves: who leaves may still hold hints.
+    mutating func endChangeIfSettled() {
+        if self.moves.isEmpty, self.leaving.isEmpty { self.endChange() }
+    }
+
+    /// Members that left are dropped, and voters are elected among the others.
+    private mutating func endChange() {
+        guard let change = self.change, !change.isFinished else { return }
+        // Who was given up on the way cannot be had back, nor the rows that it was in.
+        if !Set(self.lost).isSubset(of: change.staged.compactMap(\.lostNode)) { self.change?.origin = nil }
+        self.members = self.stayingMembers
+        self.leaving = []
+        self.lost = []
+        self.formerQuorums = nil
+        self.voters = VoterElection.voters(among: self.members, keeping: self.voters)
+        self.change?.state = .finished
+        self.change?.endedAt = self.version
+        if change.kind == .abort { self.change?.origin = nil }
     }
 
     /// Applies `body` to the moves of `partitions` and brings their rows in line with the phase.
@@ -154,7 +256,13 @@ extension Layout {
         return try next.validatedMoves()
     }
 
-    private func validated() throws(PlanRefusal) -> Layout {
+    private func requireReceipts(of move: PartitionMove) throws(MoveRefusal) {
+        for node in self.receiptsDue(of: move) where !move.receipts.contains(where: { $0.node == node }) {
+            throw .receiptMissing(move.partition, node)
+        }
+    }
+
+    func validated() throws(PlanRefusal) -> Layout {
         do {
             try self.validate()
         } catch {
@@ -176,11 +284,5 @@ extension Layout {
 extension PartitionMove {
     fileprivate func require(_ needed: Phase) throws(MoveRefusal) {
         guard self.phase == needed else { throw .wrongPhase(self.partition, found: self.phase, needed: needed) }
-    }
-
-    fileprivate func requireReceipts() throws(MoveRefusal) {
-        for node in self.receiptsDue where !self.receipts.contains(where: { $0.node == node }) {
-            throw .receiptMissing(self.partition, node)
-        }
     }
 }

@@ -8,6 +8,11 @@ package enum PlanRefusal: Error, Hashable, Sendable {
     /// A change of this node is staged already: commit or clear that one first.
     case alreadyStaged(NodeID)
     case nameTaken(String)
+    case weightOutOfRange(NodeID, found: Int)
+    /// Another plan was asked for: what it was made of has changed.
+    case changedSince(current: String)
+    /// R and W change together with N only: a read with a smaller R could miss what was written with a smaller W.
+    case quorumsWithoutReplicaCount
     /// Each member needs a token of its own, and there must be at least one member.
     case memberCountOutOfRange(Int, allowed: ClosedRange<Int>)
     /// The layout has changed since the plan was made: plan again.
@@ -51,6 +56,8 @@ package struct LayoutPlan: Hashable, Sendable, Codable {
     package let staged: [StagedChange]
     /// Members when the change has finished, ascending.
     package let members: [Member]
+    /// N, R and W when the change has finished.
+    package let quorums: QuorumSettings
     /// Target rows, token holder first.
     package let rows: [[NodeID]]
     /// Ascending by partition.
@@ -62,4 +69,6 @@ package struct LayoutPlan: Hashable, Sendable, Codable {
     package let perNode: [NodeShare]
     /// Zones that keep the load from being equal, ascending.
     package let saturatedZones: [SaturatedZone]
+    /// Proves it.
+    package let certificate: PlanCertificate
 }

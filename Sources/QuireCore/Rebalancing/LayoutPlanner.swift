@@ -11,20 +11,25 @@ package enum LayoutPlanner {
         }
         guard !layout.staged.isEmpty else { throw .nothingStaged }
         var members = layout.members
+        var quorums = layout.quorums
         for change in layout.staged {
-            try change.apply(to: &members)
+            try change.apply(to: &members, quorums: &quorums)
         }
         let allowed = 1...layout.partitionCount.rawValue
         guard allowed.contains(members.count) else {
             throw .memberCountOutOfRange(members.count, allowed: allowed)
         }
         let placement = Placement(
-            nodes: members.map(\.id),
-            zones: members.map(\.zone),
-            currentRows: layout.rows,
-            replicaCount: layout.quorums.replicaCount
+            Placement.Problem(
+                nodes: members.map(\.id),
+                zones: members.map(\.zone),
+                weights: members.map(\.weight),
+                currentRows: layout.rows,
+                formerRows: self.formerRows(of: layout),
+                replicaCount: quorums.replicaCount
+            )
         )
-        return self.plan(for: layout, members: members, placement: placement)
+        return self.plan(for: layout, members: members, quorums: quorums, placement: placement)
     }
 
     /// The layout with which a cluster begins, from settings that came from outside: version 1, balanced.
@@ -45,10 +50,13 @@ package enum LayoutPlanner {
         try layout.validateFounding()
         let nodes = layout.members.map(\.id)
         let placement = Placement(
-            nodes: nodes,
-            zones: layout.members.map(\.zone),
-            currentRows: Array(repeating: [], count: partitionCount.rawValue),
-            replicaCount: quorums.replicaCount
+            Placement.Problem(
+                nodes: nodes,
+                zones: layout.members.map(\.zone),
+                weights: layout.members.map(\.weight),
+                currentRows: Array(repeating: [], count: partitionCount.rawValue),
+                replicaCount: quorums.replicaCount
+            )
         )
         layout.rows = placement.rows.map { row in row.map { nodes[$0] } }
         try layout.validate()
@@ -76,7 +84,19 @@ package enum LayoutPlanner {
         }
     }
 
-    private static func plan(for layout: Layout, members: [Member], placement: Placement) -> LayoutPlan {
+    /// Rows before the last change, while the files that it retired are kept: a node that returns can have its old
+    /// partitions without a copy of what has not changed since.
+    private static func formerRows(of layout: Layout) -> [Int: [NodeID]] {
+        guard let change = layout.change, change.isUndoable, let origin = change.origin else { return [:] }
+        return Dictionary(uniqueKeysWithValues: origin.rows.map { ($0.partition.rawValue, $0.row) })
+    }
+
+    private static func plan(
+        for layout: Layout,
+        members: [Member],
+        quorums: QuorumSettings,
+        placement: Placement
+    ) -> LayoutPlan {
         let rows = placement.rows.map { row in row.map { members[$0].id } }
         let moves = zip(layout.partitionCount.partitions, zip(layout.rows, rows)).flatMap { partition, change in
             self.moves(of: partition, from: change.0, to: change.1)
@@ -86,12 +106,41 @@ package enum LayoutPlanner {
             base: layout.version,
             staged: layout.staged,
             members: members,
+            quorums: quorums,
             rows: rows,
             moves: moves,
             movedReplicas: placement.movedReplicas,
             movedReplicasMinimum: placement.movedReplicasMinimum,
             perNode: self.shares(before: layout, members: members, rows: rows, moves: moves),
-            saturatedZones: placement.targets.saturatedZones
+            saturatedZones: placement.targets.saturatedZones,
+            certificate: self.certificate(for: layout, members: members, rows: rows, placement: placement)
+        )
+    }
+
+    private static func certificate(
+        for layout: Layout,
+        members: [Member],
+        rows: [[NodeID]],
+        placement: Placement
+    ) -> PlanCertificate {
+        let lost = Set(layout.staged.compactMap(\.lostNode))
+        // Reads ask the old row until the new one covers it: the live replicas are those of one of the two.
+        let live = zip(layout.rows, rows).map { old, new in
+            min(old.count { !lost.contains($0) }, new.count)
+        }
+        return PlanCertificate(
+            movedReplicas: placement.movedReplicas,
+            movedReplicasMinimum: placement.movedReplicasMinimum,
+            prices: placement.prices,
+            liveReplicasMinimum: live.min() ?? 0,
+            before: .init(
+                rows: layout.rows,
+                nodes: layout.stayingMembers.map(\.id),
+                replicaCount: layout.quorums.replicaCount
+            ),
+            after: .init(rows: rows, nodes: members.map(\.id), replicaCount: placement.targets.rowSize),
+            saturatedZones: placement.targets.saturatedZones,
+            saturatedNodes: placement.targets.saturatedNodes.map { members[$0].id }
         )
     }
 
@@ -133,12 +182,7 @@ package enum LayoutPlanner {
     /// Hashes lines of ASCII text: version, one line per staged change, one line per row.
     private static func id(base: LayoutVersion, staged: [StagedChange], rows: [[NodeID]]) -> String {
         var lines = ["base \(base)"]
-        for change in staged {
-            switch change {
-            case .join(let member): lines.append("join \(member.id) \(member.zone)")
-            case .leave(let node): lines.append("leave \(node)")
-            }
-        }
+        lines += staged.map(\.line)
         lines += rows.map { row in row.map(\.description).joined(separator: " ") }
         let digest = SHA256.hash(data: Array(lines.joined(separator: "\n").utf8))
         return digest.prefix(6).map { byte in
@@ -148,24 +192,17 @@ package enum LayoutPlanner {
 }
 
 extension StagedChange {
-    /// The node that joins or leaves.
-    package var node: NodeID {
+    /// ASCII, the same for equal changes only.
+    fileprivate var line: String {
         switch self {
-        case .join(let member): member.id
-        case .leave(let node): node
-        }
-    }
-
-    /// - Parameter members: Ascending by id; stays so.
-    func apply(to members: inout [Member]) throws(PlanRefusal) {
-        switch self {
-        case .join(let member):
-            guard !members.contains(where: { $0.id == member.id }) else { throw .alreadyMember(member.id) }
-            guard !members.contains(where: { $0.name == member.name }) else { throw .nameTaken(member.name) }
-            members.insert(member, at: members.firstIndex { member.id < $0.id } ?? members.endIndex)
-        case .leave(let node):
-            guard let index = members.firstIndex(where: { $0.id == node }) else { throw .unknownNode(node) }
-            members.remove(at: index)
+        case .join(let member): "join \(member.id) \(member.zone) \(member.weight)"
+        case .leave(let node, let isLost): "leave \(node) \(isLost)"
+        case .replace(let node, let member, let isLost):
+            "replace \(node) \(member.id) \(member.zone) \(member.weight) \(isLost)"
+        case .setWeight(let node, let weight): "weight \(node) \(weight)"
+        case .setZone(let node, let zone): "zone \(node) \(zone)"
+        case .setQuorums(let quorums):
+            "quorums \(quorums.replicaCount) \(quorums.readQuorum) \(quorums.writeQuorum) \(quorums.writeQuorumMin)"
         }
     }
 }

@@ -1,123 +1,166 @@
 /// What one member remembers, in memory, of the partitions in motion. All of it can be found out again: phases
 /// and recorded receipts are in the layout, the rest is asked anew after a restart.
-struct MoveProgress: Sendable {
-    struct Failure: Sendable {
-        var reason: String
+package struct MoveProgress: Sendable {
+    package struct Failure: Sendable {
+        package var reason: String
         var retryAt: Duration
+        package var attempts: Int
     }
 
+    /// A move in one of its phases: what is done for one of these is of no use to another.
     private struct Key: Hashable, Sendable {
         let partition: PartitionID
         let phase: PartitionMove.Phase
+        let fence: LayoutVersion
+
+        init(_ move: PartitionMove) {
+            self.partition = move.partition
+            self.phase = move.phase
+            self.fence = move.fence
+        }
+
+        init(_ receipt: PartitionReceipt) {
+            self.partition = receipt.partition
+            self.phase = receipt.phase
+            self.fence = receipt.fence
+        }
+    }
+
+    private struct NodeKey: Hashable, Sendable {
+        let move: Key
         let node: NodeID
     }
 
-    /// The phase of each moving partition for which the barrier has passed.
-    private(set) var passed: [PartitionID: PartitionMove.Phase] = [:]
-    private(set) var running: Set<PartitionID> = []
-    private(set) var failures: [PartitionID: Failure] = [:]
-    private var own: [PartitionID: PartitionReceipt] = [:]
-    private var collectedReceipts: [Key: PartitionMove.Receipt] = [:]
-    /// Keys that members still held as stand-ins, counted since the barrier of the present version was passed.
+    /// By session.
+    private var running: [UInt64: (key: Key, order: ControlCore.CoverOrder)] = [:]
+    package private(set) var failures: [PartitionID: Failure] = [:]
+    private var own: [Key: PartitionReceipt] = [:]
+    private var collectedReceipts: [NodeKey: PartitionMove.Receipt] = [:]
+    /// Keys that leaving members still held as stand-ins, counted under the present version.
     private var hintsHeld: [NodeID: Int] = [:]
-    private var barrierVersion = LayoutVersion.none
 
     /// Receipts that the layout may not know yet, ascending by partition.
     var ownReceipts: [PartitionReceipt] {
-        self.own.values.sorted { $0.partition < $1.partition }
+        self.own.values.sorted { ($0.partition, $0.fence) < ($1.partition, $1.fence) }
     }
 
-    mutating func adopted(_ layout: Layout) {
-        var phases: [PartitionID: PartitionMove.Phase] = [:]
-        for move in layout.moves {
-            phases[move.partition] = move.phase
-        }
-        self.passed = self.passed.filter { phases[$0.key] == $0.value }
-        self.own = self.own.filter { phases[$0.key] == $0.value.phase }
-        self.collectedReceipts = self.collectedReceipts.filter { phases[$0.key.partition] == $0.key.phase }
-        self.failures = self.failures.filter { phases[$0.key] != nil }
+    var runningCount: Int { self.running.count }
+
+    /// - Returns: the sessions that are of no use any more.
+    mutating func adopted(_ layout: Layout, at node: NodeID) -> [ControlCore.CoverOrder] {
+        let isRunning = layout.change?.state == .running
+        let alive = Set(layout.moves.map { Key($0) })
+        let wanted = Set(
+            isRunning ? layout.moves.filter { layout.receiptsDue(of: $0).contains(node) }.map { Key($0) } : []
+        )
+        let stopped = self.running.filter { !wanted.contains($0.value.key) }.sorted { $0.key < $1.key }
+        for (session, _) in stopped { self.running[session] = nil }
+        self.own = self.own.filter { alive.contains($0.key) }
+        self.collectedReceipts = self.collectedReceipts.filter { alive.contains($0.key.move) }
+        let moving = Set(layout.moves.map(\.partition))
+        self.failures = self.failures.filter { moving.contains($0.key) }
         self.hintsHeld = [:]
+        return stopped.map(\.value.order)
     }
-
-    /// Everyone has adopted `layout` and finished what was older.
-    mutating func barrierPassed(_ layout: Layout) {
-        self.barrierVersion = layout.version
-        for move in layout.moves {
-            self.passed[move.partition] = move.phase
-        }
-    }
-
-    func isPastBarrier(_ layout: Layout) -> Bool { self.barrierVersion == layout.version }
 
     mutating func hintsCounted(_ count: Int, at node: NodeID) {
         self.hintsHeld[node] = count
     }
 
-    mutating func began(_ partition: PartitionID) {
-        self.running.insert(partition)
-        self.failures[partition] = nil
+    /// Keys that a leaving member has still to deliver; `nil` when it has not told under the present version.
+    package func hintsLeft(at node: NodeID) -> Int? { self.hintsHeld[node] }
+
+    // MARK: Own work
+
+    mutating func began(_ order: ControlCore.CoverOrder, for move: PartitionMove) {
+        self.running[order.session] = (Key(move), order)
     }
 
-    mutating func covered(_ receipt: PartitionReceipt) {
-        self.running.remove(receipt.partition)
-        self.own[receipt.partition] = receipt
-        self.collected([receipt])
+    func isRunning(_ move: PartitionMove) -> Bool {
+        let key = Key(move)
+        return self.running.values.contains { $0.key == key }
     }
 
-    mutating func failed(_ partition: PartitionID, reason: String, retryAt: Duration) {
-        self.running.remove(partition)
-        self.failures[partition] = Failure(reason: reason, retryAt: retryAt)
+    func mayTry(_ move: PartitionMove, at now: Duration) -> Bool {
+        self.failures[move.partition].map { $0.retryAt <= now } ?? true
     }
 
-    mutating func collected(_ receipts: [PartitionReceipt]) {
-        for receipt in receipts {
-            let key = Key(partition: receipt.partition, phase: receipt.phase, node: receipt.receipt.node)
-            self.collectedReceipts[key] = receipt.receipt
-        }
+    /// Results of sessions that were stopped are void.
+    mutating func covered(_ session: UInt64, _ receipt: PartitionMove.Receipt) {
+        guard let (key, order) = self.running.removeValue(forKey: session) else { return }
+        self.failures[key.partition] = nil
+        var receipt = receipt
+        receipt.sources = order.sources.sorted()
+        let own = PartitionReceipt(partition: key.partition, phase: key.phase, fence: key.fence, receipt: receipt)
+        self.own[key] = own
+        self.collected([own])
+    }
+
+    mutating func failed(_ session: UInt64, reason: String, retryAt: Duration) {
+        guard let (key, _) = self.running.removeValue(forKey: session) else { return }
+        let attempts = (self.failures[key.partition]?.attempts ?? 0) + 1
+        self.failures[key.partition] = Failure(reason: reason, retryAt: retryAt, attempts: attempts)
     }
 
     func hasOwnReceipt(for move: PartitionMove, of node: NodeID) -> Bool {
-        self.own[move.partition]?.phase == move.phase || move.receipts.contains { $0.node == node }
+        self.own[Key(move)] != nil || move.receipts.contains { $0.node == node }
+    }
+
+    // MARK: As coordinator
+
+    mutating func collected(_ receipts: [PartitionReceipt]) {
+        for receipt in receipts {
+            self.collectedReceipts[NodeKey(move: Key(receipt), node: receipt.receipt.node)] = receipt.receipt
+        }
     }
 
     /// The layout in which everything that can go on has gone on by one step; `nil` when nothing can.
-    func nextLayout(after layout: Layout) -> Layout? {
+    ///
+    /// - Parameter isFenced: Whether enough replicas of the old row have installed the fence of this move.
+    func nextLayout(after layout: Layout, isFenced: (PartitionMove) -> Bool) -> Layout? {
+        guard !layout.moves.isEmpty else {
+            return self.areHintsDelivered(layout) ? try? layout.dismissingLeavers() : nil
+        }
         var receipts: [PartitionID: [PartitionMove.Receipt]] = [:]
         var readNew: [PartitionID] = []
         var draining: [PartitionID] = []
         var finished: [PartitionID] = []
         for move in layout.moves {
-            let due = move.receiptsDue
+            let due = layout.receiptsDue(of: move)
             let news = due.compactMap { node -> PartitionMove.Receipt? in
                 guard !move.receipts.contains(where: { $0.node == node }) else { return nil }
-                return self.collectedReceipts[Key(partition: move.partition, phase: move.phase, node: node)]
+                return self.collectedReceipts[NodeKey(move: Key(move), node: node)]
             }
             if !news.isEmpty {
                 receipts[move.partition] = news
             }
-            let isComplete = news.count + move.receipts.count == due.count
-            guard self.passed[move.partition] == move.phase, isComplete else { continue }
+            guard news.count + move.receipts.count(where: { due.contains($0.node) }) == due.count else { continue }
             switch move.phase {
             case .dualWrite: readNew.append(move.partition)
-            case .readNew: draining.append(move.partition)
+            case .readNew: if isFenced(move) { draining.append(move.partition) }
             case .draining: finished.append(move.partition)
             }
         }
         // The last step drops the members that leave: what they hold for others must have been delivered.
-        if finished.count == layout.moves.count, !layout.leavingMembers.allSatisfy({ self.hintsHeld[$0.id] == 0 }) {
+        if finished.count == layout.moves.count, !self.areHintsDelivered(layout) {
             finished.removeLast()
         }
         guard !receipts.isEmpty || !readNew.isEmpty || !draining.isEmpty || !finished.isEmpty else { return nil }
         do throws(MoveRefusal) {
             var next = try layout.recording(receipts: receipts)
+            // Four steps, one decision: each is taken from the version before it.
+            next.version = layout.version
             next = try next.advancedToReadNew(readNew)
+            next.version = layout.version
             next = try next.advancedToDraining(draining)
-            next = try next.finished(finished)
-            // Four steps, one decision.
-            next.version = layout.version.next
-            return next
+            next.version = layout.version
+            return try next.finished(finished)
         } catch {
             preconditionFailure("a step of a move was prepared against its own rules: \(error)")
         }
+    }
+
+    private func areHintsDelivered(_ layout: Layout) -> Bool {
+        layout.leaving.allSatisfy { layout.lost.contains($0) || self.hintsHeld[$0] == 0 }
     }
 }

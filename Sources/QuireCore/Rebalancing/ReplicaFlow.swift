@@ -1,164 +1,183 @@
 /// Decides which nodes hold each partition, as a cheapest flow of one unit per replica.
 ///
 /// ```
-///          zones spanned                1                       1, cost 1            least
-/// source ───────────────► partition ──────► (partition, zone) ────────────► node ───────────► sink
-///    │                                              ▲          if new        │                 ▲
-///    └──────────────────► surplus ──────────────────┘                        └────► spare ─────┘
-///        rest of the row            zone's size - 1                             1
+///         row           places in a row              1, cost of the copy           share, rounded down or up
+/// source ─────► row p ─────────────────► (p, zone) ──────────────────────► node ───────────────────────────► hub
 /// ```
 ///
-/// The first replica of a row in each zone comes through *partition*; a second one in a zone, which exists only where
-/// there are fewer zones than replicas, through *surplus*: so each row spans as many zones as it can. All units must
-/// arrive, hence every node gets the least number of replicas of its share, and *spare* hands out the remainders, at
-/// most one per node.
+/// A copy that is there costs nothing, any other one `scale`, and one that its node had in an earlier layout a little
+/// less: so little that all of these together do not pay for one more move.
+///
+/// The network is not built: with 4096 partitions and 1000 nodes it has four million arcs of copies, nearly all of the
+/// same cost. Arcs are worked out from the rows when the search comes by. It starts from the cheapest rows that keep
+/// zone spread and ignore the shares (`chooseCheapestRows`), which are optimal for prices of zero, and sends what some
+/// nodes have too much to those that have too little, always along cheapest paths (primal-dual, as in `FlowNetwork`).
+/// Loads that go through the hub are within their share anyway.
+///
+/// Invariant: every row keeps its zones, and no arc with capacity left has a negative reduced cost.
 struct ReplicaFlow {
-    private let targets: BalanceTargets
-    private let current: [[Int]]
-    private let weights: [[UInt64]]
-    private let zoneOfNode: [Int]
-    private let zoneSizes: [Int]
+    let targets: BalanceTargets
+    let nodeCount: Int
+    let partitionCount: Int
+    let zoneCount: Int
+    /// Nodes of a row that are to be chosen; the saturated ones are in every row and no part of the network.
+    let rowLength: Int
+    /// By zone, without the saturated nodes.
+    let nodesOfZone: IntegerLists
+    /// By partition, without the saturated nodes.
+    let held: IntegerLists
+    /// By partition: who held it in an earlier layout and does not now.
+    var former: IntegerLists
+    /// Cost of a copy to a node that never had it.
+    var scale: Int
+    /// What the copies of saturated nodes cost, whatever else happens.
+    let movedToSaturated: Int
+    /// Partitions and nodes in hashed order, so that what has to go is spread over all.
+    let partitionOrder: [Int]
+    let nodeOrder: [Int]
+    let nodeHashes: [UInt64]
 
-    private var network: FlowNetwork
-    /// By node.
-    private var leastArcs: [Int] = []
-    /// By node; `nil` where the share is a whole number.
-    private var spareArcs: [Int?] = []
-    private var remainderArc = 0
-    /// By partition.
-    private var rootArcs: [Int] = []
-    /// By partition; empty where a row has no second replica in a zone.
-    private var surplusRootArcs: [Int] = []
-    /// By partition and zone.
-    private var firstArcs: [[Int]] = []
-    private var furtherArcs: [[Int?]] = []
-    /// By partition and node.
-    private var copyArcs: [[Int]] = []
+    // MARK: State
+
+    /// `rowLength` nodes per partition.
+    var rows: [Int]
+    /// By partition and zone: how many of the row's nodes are in it.
+    var zoneCounts: [Int]
+    /// By node: what passes to the hub, within its share.
+    var passed: [Int]
+    /// By node, and of the hub: what it has too much, or too little.
+    var excess: [Int]
+    /// By vertex.
+    var potentials: [Int]
+    /// By node: the partitions that it held when this was last worked out.
+    var partitionsOfNode: IntegerLists
+
+    // MARK: Searches
+
+    /// By vertex: potential plus distance, while Dijkstra runs.
+    var labels: [Int] = []
+    var improved: [Int] = []
+    var levels: [Int32] = []
+    var tried: [Int32] = []
+    var sinkLevel: Int32 = 0
 
     /// - Parameters:
-    ///   - zones: The zone of each node.
+    ///   - nodes: Ascending.
     ///   - current: For each partition the nodes that hold it.
-    ///   - weights: For each partition the rendezvous weight of each node, which settles what is otherwise equal.
-    init(zones: [String], current: [[Int]], weights: [[UInt64]], targets: BalanceTargets) {
-        let names = Set(zones).sorted()
-        let numbers = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+    ///   - former: For each partition other nodes that held it once.
+    init(nodes: [NodeID], current: [[Int]], former: [[Int]], targets: BalanceTargets) {
+        let isSaturated = nodes.indices.map { targets.saturatedNodes.contains($0) }
+        let zoneCount = targets.placesPerRow.count
         self.targets = targets
-        self.current = current
-        self.weights = weights
-        self.zoneOfNode = zones.compactMap { numbers[$0] }
-        self.zoneSizes = names.map { name in zones.count { $0 == name } }
-        let vertexCount = 3 + zones.count + current.count * (2 + names.count)
-        self.network = FlowNetwork(vertexCount: vertexCount, source: 0, sink: 1)
-        self.addNodes()
-        for partition in current.indices {
-            self.addPartition(partition)
+        self.nodeCount = nodes.count
+        self.partitionCount = current.count
+        self.zoneCount = zoneCount
+        self.rowLength = targets.rowSize - targets.saturatedNodes.count
+        var nodesOfZone: [[Int]] = Array(repeating: [], count: zoneCount)
+        for node in nodes.indices where !isSaturated[node] {
+            nodesOfZone[targets.zoneOfNode[node]].append(node)
         }
+        self.nodesOfZone = IntegerLists(nodesOfZone)
+        self.held = IntegerLists(current.map { row in row.filter { !isSaturated[$0] } })
+        let former = former.map { row in row.filter { !isSaturated[$0] } }
+        self.former = IntegerLists(former)
+        self.scale = former.reduce(1) { $0 + $1.count }
+        self.movedToSaturated = targets.saturatedNodes.reduce(0) { count, node in
+            count + current.count { !$0.contains(node) }
+        }
+        self.partitionOrder = current.indices.sorted {
+            (Rendezvous.mix(UInt64($0)), $0) < (Rendezvous.mix(UInt64($1)), $1)
+        }
+        let hashes = nodes.map { Rendezvous.mix($0.rawValue) }
+        self.nodeHashes = hashes
+        self.nodeOrder = nodes.indices.sorted { (hashes[$0], $0) < (hashes[$1], $1) }
+        self.rows = Array(repeating: -1, count: current.count * self.rowLength)
+        self.zoneCounts = Array(repeating: 0, count: current.count * zoneCount)
+        self.passed = Array(repeating: 0, count: nodes.count)
+        self.excess = Array(repeating: 0, count: nodes.count + 1)
+        self.potentials = Array(repeating: 0, count: nodes.count + 1 + current.count * (zoneCount + 1))
+        self.partitionsOfNode = IntegerLists([])
     }
 
     /// The nodes of each row, ascending.
     mutating func solve() -> [[Int]] {
-        self.keepCurrentCopies()
-        self.network.maximizeFlow()
-        return self.copyArcs.map { arcs in
-            let row = arcs.indices.filter { self.network.flow(on: arcs[$0]) > 0 }
-            precondition(row.count == self.targets.rowSize, "a row of \(row.count) for \(self.targets)")
-            return row
+        self.chooseCheapestRows()
+        self.balance()
+        if self.scale > 1 { self.forgetFormerRows() }
+        return (0..<self.partitionCount).map { partition in
+            (self.rows[self.slots(of: partition)] + self.targets.saturatedNodes).sorted()
         }
     }
 
-    /// Meaningful after `solve`.
-    var movedReplicasMinimum: Int {
-        self.network.costLowerBound(flow: self.targets.rowSize * self.current.count)
+    /// By node: what one more replica on it saves elsewhere. Positive where a node could do with less than its share,
+    /// negative where it would have more. Meaningful after `solve`.
+    var prices: [Int] {
+        (0..<self.nodeCount).map { self.potentials[$0] - self.potentials[self.hub] }
     }
 
-    private var surplusSize: Int { self.targets.rowSize - self.targets.zonesPerRow }
-    private var spareVertex: Int { 2 }
-    private func vertex(ofNode node: Int) -> Int { 3 + node }
-    private func vertex(ofPartition partition: Int) -> Int {
-        3 + self.zoneOfNode.count + partition * (2 + self.zoneSizes.count)
-    }
-    private func vertex(ofSurplus partition: Int) -> Int { self.vertex(ofPartition: partition) + 1 }
-    private func vertex(ofPartition partition: Int, zone: Int) -> Int { self.vertex(ofPartition: partition) + 2 + zone }
+    // MARK: The network
 
-    private mutating func addNodes() {
-        for (node, range) in self.targets.replicas.enumerated() {
-            let vertex = self.vertex(ofNode: node)
-            self.leastArcs.append(self.network.addArc(from: vertex, to: 1, capacity: range.lowerBound))
-            self.spareArcs.append(
-                range.count > 1 ? self.network.addArc(from: vertex, to: self.spareVertex, capacity: 1) : nil
-            )
-        }
-        let least = self.targets.replicas.reduce(0) { $0 + $1.lowerBound }
-        let remainder = self.targets.rowSize * self.current.count - least
-        self.remainderArc = self.network.addArc(from: self.spareVertex, to: 1, capacity: remainder)
+    var hub: Int { self.nodeCount }
+    func root(of partition: Int) -> Int { self.nodeCount + 1 + partition * (self.zoneCount + 1) }
+    func vertex(of partition: Int, zone: Int) -> Int { self.root(of: partition) + 1 + zone }
+
+    /// - Parameter vertex: Neither a node nor the hub.
+    /// - Returns: Zone `-1` for the root.
+    func place(of vertex: Int) -> (partition: Int, zone: Int) {
+        let (partition, place) = (vertex - self.nodeCount - 1).quotientAndRemainder(dividingBy: self.zoneCount + 1)
+        return (partition, place - 1)
     }
 
-    private mutating func addPartition(_ partition: Int) {
-        let root = self.vertex(ofPartition: partition)
-        let surplus = self.vertex(ofSurplus: partition)
-        let weights = self.weights[partition]
-        self.rootArcs.append(self.network.addArc(from: 0, to: root, capacity: self.targets.zonesPerRow))
-        if self.surplusSize > 0 {
-            self.surplusRootArcs.append(self.network.addArc(from: 0, to: surplus, capacity: self.surplusSize))
-        }
-        // What is added last is tried first: so the heaviest zones and nodes come last.
-        let nodes = weights.indices.sorted { weights[$0] < weights[$1] }
-        var first = Array(repeating: 0, count: self.zoneSizes.count)
-        var further: [Int?] = Array(repeating: nil, count: self.zoneSizes.count)
-        var copies = Array(repeating: 0, count: weights.count)
-        var zones: [Int] = []
-        for node in nodes {
-            let zone = self.zoneOfNode[node]
-            zones.removeAll { $0 == zone }
-            zones.append(zone)
-            copies[node] = self.network.addArc(
-                from: self.vertex(ofPartition: partition, zone: zone),
-                to: self.vertex(ofNode: node),
-                capacity: 1,
-                cost: self.current[partition].contains(node) ? 0 : 1
-            )
-        }
-        for zone in zones {
-            let head = self.vertex(ofPartition: partition, zone: zone)
-            first[zone] = self.network.addArc(from: root, to: head, capacity: 1)
-            if self.surplusSize > 0, self.zoneSizes[zone] > 1 {
-                further[zone] = self.network.addArc(from: surplus, to: head, capacity: self.zoneSizes[zone] - 1)
-            }
-        }
-        self.firstArcs.append(first)
-        self.furtherArcs.append(further)
-        self.copyArcs.append(copies)
+    func slots(of partition: Int) -> Range<Int> {
+        partition * self.rowLength..<(partition + 1) * self.rowLength
     }
 
-    /// Starts from what the nodes hold already, in hashed order so that what has to go is spread over all partitions.
-    private mutating func keepCurrentCopies() {
-        var copies: [(weight: UInt64, partition: Int, node: Int)] = []
-        for (partition, nodes) in self.current.enumerated() {
-            for node in nodes {
-                copies.append((Rendezvous.mix(self.weights[partition][node]), partition, node))
-            }
-        }
-        copies.sort { ($0.weight, $0.partition, $0.node) < ($1.weight, $1.partition, $1.node) }
-        for copy in copies {
-            guard let head = self.openHead(partition: copy.partition, zone: self.zoneOfNode[copy.node]),
-                let tail = self.openTail(node: copy.node)
-            else { continue }
-            self.network.push(along: head + [self.copyArcs[copy.partition][copy.node]] + tail)
+    func isInRow(_ node: Int, of partition: Int) -> Bool {
+        for slot in self.slots(of: partition) where self.rows[slot] == node { return true }
+        return false
+    }
+
+    func cost(of partition: Int, on node: Int) -> Int {
+        if self.held.contains(node, in: partition) { return 0 }
+        return self.former.contains(node, in: partition) ? self.scale - 1 : self.scale
+    }
+
+    func mayLose(_ partition: Int, zone: Int) -> Bool {
+        self.zoneCounts[partition * self.zoneCount + zone] > self.targets.placesPerRow[zone].lowerBound
+    }
+
+    func mayGain(_ partition: Int, zone: Int) -> Bool {
+        self.zoneCounts[partition * self.zoneCount + zone] < self.targets.placesPerRow[zone].upperBound
+    }
+
+    func mayPassMore(_ node: Int) -> Bool { self.passed[node] < self.targets.replicas[node].upperBound }
+    func mayPassLess(_ node: Int) -> Bool { self.passed[node] > self.targets.replicas[node].lowerBound }
+}
+
+/// Lists of whole numbers, stored one after the other.
+struct IntegerLists {
+    private(set) var values: [Int] = []
+    private(set) var starts: [Int] = [0]
+
+    init(_ lists: [[Int]]) {
+        self.starts.reserveCapacity(lists.count + 1)
+        for list in lists {
+            self.values += list
+            self.starts.append(self.values.count)
         }
     }
 
-    private func openHead(partition: Int, zone: Int) -> [Int]? {
-        let first = [self.rootArcs[partition], self.firstArcs[partition][zone]]
-        if first.allSatisfy({ self.network.capacityLeft(on: $0) > 0 }) { return first }
-        guard let arc = self.furtherArcs[partition][zone] else { return nil }
-        let further = [self.surplusRootArcs[partition], arc]
-        return further.allSatisfy { self.network.capacityLeft(on: $0) > 0 } ? further : nil
+    init(values: [Int], starts: [Int]) {
+        self.values = values
+        self.starts = starts
     }
 
-    private func openTail(node: Int) -> [Int]? {
-        if self.network.capacityLeft(on: self.leastArcs[node]) > 0 { return [self.leastArcs[node]] }
-        guard let spare = self.spareArcs[node] else { return nil }
-        let tail = [spare, self.remainderArc]
-        return tail.allSatisfy { self.network.capacityLeft(on: $0) > 0 } ? tail : nil
+    var count: Int { self.starts.count - 1 }
+
+    func range(_ list: Int) -> Range<Int> { self.starts[list]..<self.starts[list + 1] }
+
+    func contains(_ value: Int, in list: Int) -> Bool {
+        for index in self.range(list) where self.values[index] == value { return true }
+        return false
     }
 }

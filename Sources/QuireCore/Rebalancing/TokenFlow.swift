@@ -1,35 +1,38 @@
 /// Decides which replica of each partition owns its token, as a cheapest flow of one unit per partition.
 ///
 /// ```
-///          1              1, cost 1                 least
-/// source ─────► partition ───────────────► node ─────────────► sink
-///                         if a new owner     ├───► spare ───────┤
-///                                            └───► excess ──────┘
+///          1              1, cost 1 if new             rising cost per unit
+/// source ─────► partition ─────────────────► node ══════════════════════════► sink
 /// ```
 ///
-/// An owner is one of the replicas, so this moves no data. With replicas balanced over all nodes a balance of tokens
-/// exists: give each replica an equal part of its partition, and round. Around saturated zones it can fail by
-/// rounding; then *excess* takes the few that no balance can place, at a cost above all else.
+/// An owner is one of the replicas, so this moves no data. The arcs from a node to the sink cost the more the further
+/// its tokens are from its share: so the balance comes first, as exact as the rows allow (see `BalanceTargets`), and
+/// the fewest changes of owner second.
 struct TokenFlow {
     private var network: FlowNetwork
     /// By partition: replica and arc.
     private var ownerArcs: [[(node: Int, arc: Int)]] = []
 
-    init(sets: [[Int]], current: [[Int]], nodeCount: Int, tokens: ClosedRange<Int>) {
-        let spare = 2
-        let nodeBase = 3
-        let partitionBase = nodeBase + nodeCount
+    /// - Parameter tokens: The share of each node.
+    init(sets: [[Int]], current: [[Int]], tokens: [ClosedRange<Int>]) {
+        let nodeBase = 2
+        let partitionBase = nodeBase + tokens.count
         self.network = FlowNetwork(vertexCount: partitionBase + sets.count, source: 0, sink: 1)
-        // Dearer than a change of every owner.
-        let excessCost = sets.count + 1
-        for node in nodeBase..<partitionBase {
-            self.network.addArc(from: node, to: 1, capacity: sets.count, cost: excessCost)
-            self.network.addArc(from: node, to: 1, capacity: tokens.lowerBound)
-            if tokens.count > 1 {
-                self.network.addArc(from: node, to: spare, capacity: 1)
+        // A token beside its share is dearer than a change of every owner, a second one dearer than all of these.
+        let beside = sets.count + 1
+        let farBeside = beside * (sets.count + 1)
+        for (node, share) in tokens.enumerated() {
+            let steps = [
+                (cost: 2 * farBeside, capacity: sets.count),
+                (cost: farBeside + beside, capacity: 1),
+                (cost: farBeside, capacity: share.count - 1),
+                (cost: farBeside - beside, capacity: min(1, share.lowerBound)),
+                (cost: 0, capacity: max(0, share.lowerBound - 1)),
+            ]
+            for step in steps where step.capacity > 0 {
+                self.network.addArc(from: nodeBase + node, to: 1, capacity: step.capacity, cost: step.cost)
             }
         }
-        self.network.addArc(from: spare, to: 1, capacity: sets.count - nodeCount * tokens.lowerBound)
         for (partition, set) in sets.enumerated() {
             self.network.addArc(from: 0, to: partitionBase + partition, capacity: 1)
             self.ownerArcs.append(
@@ -52,7 +55,7 @@ struct TokenFlow {
         self.network.maximizeFlow()
         return self.ownerArcs.map { arcs in
             guard let owner = arcs.first(where: { self.network.flow(on: $0.arc) > 0 }) else {
-                preconditionFailure("no balance of tokens")
+                preconditionFailure("a partition without an owner among \(arcs.count) replicas")
             }
             return owner.node
         }

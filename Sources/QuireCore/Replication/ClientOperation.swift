@@ -110,6 +110,8 @@ package enum ClientFailure: Sendable, Hashable {
     case notInitialised
     /// The node is a member, but its storage is not open yet; retry in a moment, or elsewhere.
     case starting
+    /// The node is under maintenance and takes no requests of clients; retry elsewhere.
+    case draining
     /// Too much work is waiting; retry later.
     case overloaded
     /// No replica could store the write durably.

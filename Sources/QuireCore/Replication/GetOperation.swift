@@ -88,6 +88,9 @@ package struct GetOperation: Sendable {
         self.required = readQuorum
     }
 
+    /// Whether its asker has been told.
+    package var hasAnswered: Bool { self.state != .waiting }
+
     // MARK: Events
 
     /// A member or a stand-in told all that it holds.

@@ -63,6 +63,9 @@ package enum PeerMessage: Sendable, Hashable {
     case digests([HashDigest], covered: Int)
     /// Indexes into the offer, ascending.
     case lacking([Int])
+    /// The request is older than the fence of its partition at the answerer, whose layout version this is: what it
+    /// carried is stored as asked, but it counts for no quorum (SAFETY rule 11).
+    case fenced(LayoutVersion)
     case failed(String)
 }
 
@@ -73,7 +76,7 @@ extension PeerMessage {
         case .put, .hint, .putBatch, .coordinate, .deliver: true
         case .get, .getOutline, .getHint, .scan, .count, .readLeaves, .leafEntries, .readSums, .readDigests,
             .readRecords, .offer, .control, .record, .outline, .acknowledged, .coordinated, .page, .counted, .leaves,
-            .sums, .digests, .lacking, .failed:
+            .sums, .digests, .lacking, .fenced, .failed:
             false
         }
     }
@@ -104,29 +107,33 @@ package enum ControlMessage: Sendable, Hashable {
     case promise(LayoutVersion, Ballot, accepted: AcceptedLayout?)
     case accept(LayoutVersion, Ballot, layout: [UInt8])
     case accepted(LayoutVersion, Ballot)
+    /// A refusal of `accept` by a node that is up to date, with the very ballot, is the objection of its checker.
     case refused(LayoutVersion, promised: Ballot, decided: LayoutVersion)
     /// The layout of a version is decided; answered by `.adopted` once it is stored.
     case decided([UInt8])
     case adopted(LayoutVersion)
 
-    /// Answer `.drained` when you have adopted this version and finished every operation begun before it.
-    case drain(LayoutVersion)
-    case drained(LayoutVersion)
+    /// Answer `.fenceInstalled` when you have durably adopted this version, and no request core of yours lets older
+    /// requests of partitions that moved count any more.
+    case installFence(LayoutVersion)
+    case fenceInstalled(LayoutVersion)
 
     /// Which partitions do you cover? Answered by `.receipts`.
     case collectReceipts
     ///
-    /// - Parameter hintsHeld: How many keys the answerer still holds as a stand-in, if it is leaving; else 0.
+    /// - Parameter hintsHeld: How many keys the answerer still holds as a stand-in, if it knows that it is leaving;
+    ///   else `Int.max`: it may take more.
     case receipts([PartitionReceipt], hintsHeld: Int)
 
     // Partition transfer: the target pulls.
 
-    /// Answered by `.sealed`.
+    /// Answered by `.sealed`; `nil` when there is nothing to copy.
     case seal(PartitionID)
-    case sealed(SealedDescription?)
-    /// Answered by `.block`, or by `.sealExpired`.
-    case readBlock(PartitionID, seal: UInt64, index: Int)
-    case block([UInt8], checksum: UInt32)
+    case sealed(SealManifest?)
+    /// Asked on a connection of its own, which from then on carries nothing but the frames of these blocks
+    /// (`BlockFrame`). Where messages travel whole, the first block is answered by `.block`, or by `.sealExpired`.
+    case readBlocks(PartitionID, seal: UInt64, blocks: [Range<Int>])
+    case block([UInt8])
     case sealExpired
     /// Answered by `.sealExpired`.
     case unseal(PartitionID, seal: UInt64)
@@ -157,6 +164,16 @@ package enum ControlMessage: Sendable, Hashable {
     case tombstonesAnswered(TombstoneAnswer)
 }
 
+extension ControlMessage {
+    /// Whether a voter gave what it was asked for.
+    package var isConsent: Bool {
+        switch self {
+        case .promise, .accepted: true
+        default: false
+        }
+    }
+}
+
 /// A member of a partition's rows that could not be given what a stand-in holds for the partition.
 package struct HintGap: Sendable, Hashable {
     package let partition: PartitionID
@@ -172,27 +189,20 @@ package struct HintGap: Sendable, Hashable {
 package struct PartitionReceipt: Sendable, Hashable {
     package let partition: PartitionID
     package let phase: PartitionMove.Phase
+    /// Of the move that it is for: a receipt of an abandoned attempt is of no use to a later one.
+    package let fence: LayoutVersion
     package let receipt: PartitionMove.Receipt
 
-    package init(partition: PartitionID, phase: PartitionMove.Phase, receipt: PartitionMove.Receipt) {
+    package init(
+        partition: PartitionID,
+        phase: PartitionMove.Phase,
+        fence: LayoutVersion,
+        receipt: PartitionMove.Receipt
+    ) {
         self.partition = partition
         self.phase = phase
+        self.fence = fence
         self.receipt = receipt
-    }
-}
-
-/// A sealed partition file at its owner.
-package struct SealedDescription: Sendable, Hashable {
-    package let seal: UInt64
-    package let sizeBytes: Int
-    package let blockBytes: Int
-    package let records: Int
-
-    package init(seal: UInt64, sizeBytes: Int, blockBytes: Int, records: Int) {
-        self.seal = seal
-        self.sizeBytes = sizeBytes
-        self.blockBytes = blockBytes
-        self.records = records
     }
 }
 
@@ -253,16 +263,20 @@ package struct PeerEnvelope: Sendable, Hashable {
     }
 }
 
-/// How late a request is when it is taken up, as the shell finds out.
+/// How late a request is when it is taken up, as the shell finds out, and how old its sender's layout.
 package struct MessageTiming: Sendable, Hashable {
     package static let fresh = MessageTiming(age: .zero, budget: nil)
+
+    /// The layout version under which it was sent; `nil` when it is the receiver's.
+    package var version: LayoutVersion?
 
     /// Since it was sent.
     package let age: Duration
     /// How long its sender was going to wait; `nil` without a limit.
     package let budget: Duration?
 
-    package init(age: Duration, budget: Duration?) {
+    package init(age: Duration, budget: Duration?, version: LayoutVersion? = nil) {
+        self.version = version
         self.age = age
         self.budget = budget
     }

@@ -67,12 +67,12 @@ package struct PutOperation: Sendable {
     }
 
     /// Members of all rows, each once.
-    package let members: [NodeID]
-    private let rows: [[NodeID]]
-    private let required: [Int]
+    package private(set) var members: [NodeID]
+    private var rows: [[NodeID]]
+    private var required: [Int]
     private let durability: Durability
     private let isLastWriteWins: Bool
-    private let coordinatingStandIn: StandIn?
+    private var coordinatingStandIn: StandIn?
     /// By index in `members`.
     private var progress: [Progress]
     private var standIns: [(who: StandIn, progress: Progress)] = []
@@ -84,39 +84,92 @@ package struct PutOperation: Sendable {
 
     /// - Parameters:
     ///   - rows: One row, or the old and the new one; each not empty and of distinct nodes.
-    ///   - writeQuorum: W; a row shorter than W needs all of its nodes.
+    ///   - required: W of each row, in `1...row.count`.
     ///   - isLastWriteWins: Whether later timestamps must be exceeded.
     ///   - coordinatingStandIn: The node that mints, when it is no member of a row (SAFETY rule 3).
     package init(
         rows: [[NodeID]],
-        writeQuorum: Int,
+        required: [Int],
         durability: Durability = .all,
         isLastWriteWins: Bool,
         timestamp: HybridTimestamp,
         coordinatingStandIn: NodeID? = nil
     ) {
         precondition(!rows.isEmpty && rows.allSatisfy { !$0.isEmpty }, "a put without replicas")
-        precondition(writeQuorum >= 1, "W=\(writeQuorum)")
-        var members = rows[0]
-        for node in rows.dropFirst().joined() where !members.contains(node) {
-            members.append(node)
-        }
+        precondition(
+            zip(rows, required).allSatisfy { (1...$0.count).contains($1) } && rows.count == required.count,
+            "W=\(required) of \(rows)"
+        )
+        let members = Self.members(of: rows)
         self.rows = rows
         self.members = members
-        self.required = rows.map { Layout.effective(writeQuorum, in: $0) }
+        self.required = required
         self.durability = durability
         self.isLastWriteWins = isLastWriteWins
         self.timestamp = timestamp
         self.progress = Array(repeating: .pending, count: members.count)
-        // It stands in for a member of every row, if there is one.
-        let represented = members.first { member in rows.allSatisfy { $0.contains(member) } } ?? members[0]
-        self.coordinatingStandIn = coordinatingStandIn.map { StandIn(node: $0, member: represented) }
+        self.coordinatingStandIn = coordinatingStandIn.map { Self.standIn($0, of: members, rows) }
         if let coordinatingStandIn = self.coordinatingStandIn {
             self.standIns = [(coordinatingStandIn, .pending)]
         }
     }
 
+    /// It stands in for a member of every row, if there is one.
+    private static func standIn(_ node: NodeID, of members: [NodeID], _ rows: [[NodeID]]) -> StandIn {
+        let represented = members.first { member in rows.allSatisfy { $0.contains(member) } } ?? members[0]
+        return StandIn(node: node, member: represented)
+    }
+
+    private static func members(of rows: [[NodeID]]) -> [NodeID] {
+        var members = rows[0]
+        for node in rows.dropFirst().joined() where !members.contains(node) {
+            members.append(node)
+        }
+        return members
+    }
+
     // MARK: Events
+
+    /// The partition was fenced anew: whatever was acknowledged before may have been retired since, so everyone is
+    /// asked once more.
+    package mutating func beganAnew(rows: [[NodeID]], required: [Int], coordinatingStandIn: NodeID?) {
+        guard self.state == .waiting else { return }
+        self.rows = rows
+        self.required = required
+        self.members = Self.members(of: rows)
+        self.coordinatingStandIn = coordinatingStandIn.map { Self.standIn($0, of: self.members, rows) }
+        self.writtenAgain(with: self.timestamp)
+    }
+
+    /// Whether nobody waits for it any more.
+    package var hasEnded: Bool { self.state != .waiting }
+
+    /// The partition has other rows, or another W, from now on.
+    ///
+    /// Who has stored the record has it under any layout. Stand-ins go on for members that stay; those of members that
+    /// went are of no row any more.
+    package mutating func rowsChanged(to rows: [[NodeID]], required: [Int]) -> Step {
+        guard self.state == .waiting else { return .wait }
+        let before = Dictionary(uniqueKeysWithValues: zip(self.members, self.progress))
+        self.rows = rows
+        self.required = required
+        self.members = Self.members(of: rows)
+        self.progress = self.members.map { node in
+            // What failed under other rows may have been refused because of them.
+            before[node].map { $0 == .failed ? .pending : $0 } ?? .pending
+        }
+        let members = self.members
+        self.standIns.removeAll { members.contains($0.who.node) }
+        self.candidates = nil
+        return self.decide(Step())
+    }
+
+    /// Members that have not told yet what became of the record.
+    package var pendingMembers: [NodeID] {
+        zip(self.members, self.progress).filter { $0.1 == .pending }.map(\.0)
+    }
+
+    // MARK: Events of storing
 
     /// A member or a stand-in has stored the record, `isSynced` or not.
     package mutating func acknowledged(_ node: NodeID, isSynced: Bool, latest: HybridTimestamp) -> Step {

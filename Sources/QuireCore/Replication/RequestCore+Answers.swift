@@ -13,6 +13,10 @@ extension RequestCore {
         switch (wait, completion.outcome) {
         case (.replica(let request), let outcome):
             self.answerReplica(request, outcome, into: &effects)
+        case (.fencedReplica(let request), .durable), (.fencedReplica(let request), .merged):
+            effects.append(.answerPeer(request, .fenced(self.layout?.version ?? .none)))
+        case (.fencedReplica(let request), let outcome):
+            self.answerReplica(request, outcome, into: &effects)
         case (.outline(let request), .record(let record)):
             let outline = RecordOutline(of: record ?? Record())
             effects.append(.answerPeer(request, .outline(outline)))
@@ -74,6 +78,8 @@ extension RequestCore {
             self.countAnswered(id, keys, into: &effects)
         case (.repair, _):
             return
+        case (_, .fenced(let version)):
+            self.fenced(by: node, version, wait, now: now, into: &effects)
         default:
             self.replicaFailed(node, wait, reason: "unexpected answer", now: now, into: &effects)
         }
@@ -94,7 +100,34 @@ extension RequestCore {
             self.forwardFailed(id, attempt: attempt, isFateKnown: false, reason: reason, now: now, into: &effects)
         case .scan(let id, let visited): self.scanFailed(node, id, visited: visited, now: now, into: &effects)
         case .count(let id), .replicaCount(let id): self.finish(id, with: Self.readLost(0, 1), into: &effects)
-        case .repair, .replica, .outline: return
+        case .repair, .replica, .fencedReplica, .outline: return
+        }
+    }
+
+    /// The node counts by a newer layout. When that is adopted here, the operation goes on under it; if it was adopted
+    /// since the request left, the node is asked again.
+    private mutating func fenced(
+        by node: NodeID,
+        _ version: LayoutVersion,
+        _ wait: Wait,
+        now: Moment,
+        into effects: inout [Effect]
+    ) {
+        self.need(version, into: &effects)
+        switch wait {
+        case .put(let id, let attempt):
+            guard version <= self.layout?.version ?? .none, case .put(let put)? = self.operations[id]?.body,
+                put.attempt == attempt
+            else { return }
+            self.askAgain(node, id, put, now: now, into: &effects)
+        case .get, .repair, .replica, .fencedReplica, .outline, .ownHint:
+            // A read that has not answered begins anew with the layout.
+            return
+        case .forward(let id, let attempt):
+            let reason = "counts by layout \(version)"
+            self.forwardFailed(id, attempt: attempt, isFateKnown: true, reason: reason, now: now, into: &effects)
+        case .scan, .count, .replicaCount:
+            self.replicaFailed(node, wait, reason: "counts by layout \(version)", now: now, into: &effects)
         }
     }
 
@@ -111,6 +144,34 @@ extension RequestCore {
             effects.append(.answerPeer(request, .failed(refusal)))
             return
         }
+        let standing = self.standing(of: message, timing.version)
+        switch (standing, message) {
+        case (.counts, _):
+            self.serve(request, message, timing, now: now, into: &effects)
+        case (.ahead, _):
+            self.wait(request, message, timing, now: now, into: &effects)
+        case (.foreign, _):
+            let version = self.layout?.version ?? .none
+            effects.append(.answerPeer(request, .failed("not a holder of the partition under layout \(version)")))
+        case (.fenced, .put(let partition, let key, let record, let sync)):
+            let command = StorageCommand.merge(.replica(partition), key, record, sync: sync)
+            self.store(command, for: .fencedReplica(request), into: &effects)
+        case (.fenced, .hint(let partition, let key, let record, let sync)):
+            let command = StorageCommand.merge(.hints(partition), key, record, sync: sync)
+            self.store(command, for: .fencedReplica(request), into: &effects)
+        case (.fenced, _):
+            effects.append(.answerPeer(request, .fenced(self.layout?.version ?? .none)))
+        }
+    }
+
+    /// A request that counts.
+    private mutating func serve(
+        _ request: PeerRequestID,
+        _ message: PeerMessage,
+        _ timing: MessageTiming,
+        now: Moment,
+        into effects: inout [Effect]
+    ) {
         switch message {
         case .get(let partition, let key):
             self.store(.read(.replica(partition), key), for: .replica(request), into: &effects)
@@ -154,7 +215,7 @@ extension RequestCore {
                 into: &effects
             )
         case .control, .record, .outline, .acknowledged, .coordinated, .page, .counted, .leaves, .sums,
-            .digests, .lacking, .failed:
+            .digests, .lacking, .fenced, .failed:
             effects.append(.answerPeer(request, .failed("not a request of the data path")))
         }
     }

@@ -16,9 +16,9 @@ extension RequestCore {
             self.answer(asker, with: .failed(.invalid(reason)), into: &effects)
             return
         }
-        let required = Layout.effective(readQuorum ?? layout.quorums.readQuorum, in: row)
+        let required = layout.readQuorum(of: partition, asked: readQuorum)
         let machine = GetOperation(row: row, readQuorum: required)
-        let get = Get(machine: machine, partition: partition, key: key, use: use)
+        let get = Get(machine: machine, partition: partition, key: key, readQuorum: readQuorum, use: use)
         let id = self.insert(.get(get), layout: layout, for: asker, budget: budget, now: now)
         // One replica tells the record; the others tell outlines when records of this partition are large.
         let full = row.first { $0 == self.configuration.node } ?? row.first(where: self.isHealthy)

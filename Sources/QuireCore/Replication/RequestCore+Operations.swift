@@ -16,6 +16,8 @@ extension RequestCore {
         var machine: GetOperation
         let partition: PartitionID
         let key: Key
+        /// R as the client asked for it.
+        let readQuorum: Int?
         let use: GetUse
     }
 
@@ -33,7 +35,9 @@ extension RequestCore {
         var machine: PutOperation
         var write: Write
         /// Where this node mints: its replica, or its hints when it is a stand-in.
-        let store: StoreID
+        var store: StoreID
+        /// The partition was fenced anew while the version was minted: its copy here may be retired before it counts.
+        var isOvertaken = false
         /// How often the version was minted; distinguishes late answers to earlier attempts.
         var attempt: UInt64 = 0
         /// The present attempt is not minted yet: `stored` is what an earlier one left, and no copy of it counts.
@@ -87,8 +91,8 @@ extension RequestCore {
         }
 
         let asker: Asker
-        /// The layout under which it began.
-        let version: LayoutVersion
+        /// The layout whose rows it counts by.
+        var version: LayoutVersion
         let deadline: Duration
         let bytes: Int
         var body: Body
@@ -108,6 +112,8 @@ extension RequestCore {
         case repair
         /// We are the replica that a peer asked.
         case replica(PeerRequestID)
+        /// As `replica`; what is stored counts for no quorum of the asker.
+        case fencedReplica(PeerRequestID)
         /// As `replica`, and the outline of the record is enough.
         case outline(PeerRequestID)
         /// We count partitions for a peer: the sum so far is kept under the operation id.

@@ -56,7 +56,7 @@ extension RequestCore {
         let isMember = rows.contains { $0.contains(self.configuration.node) }
         let machine = PutOperation(
             rows: rows,
-            writeQuorum: write.request.writeQuorum ?? layout.quorums.writeQuorum,
+            required: layout.writeQuorums(of: write.partition, asked: write.request.writeQuorum),
             durability: write.request.durability ?? .all,
             isLastWriteWins: write.request.supersession == .older,
             timestamp: write.timestamp,
@@ -90,6 +90,10 @@ extension RequestCore {
         put.stored = record
         put.isMinting = false
         self.operations[id]?.body = .put(put)
+        if put.isOvertaken, let layout = self.layout {
+            self.countAnew(id, layout, now: now, into: &effects)
+            return
+        }
         let durability = put.write.request.durability ?? .all
         let message = PeerMessage.put(put.write.partition, put.write.request.key, record, sync: durability == .all)
         for node in put.machine.members where node != self.configuration.node {
@@ -106,6 +110,50 @@ extension RequestCore {
             let latest = record.latestTimestamp
             let own = self.configuration.node
             self.putAcknowledged(by: own, id, attempt: attempt, isSynced: false, latest, now: now, into: &effects)
+        }
+    }
+
+    /// A fence was set since the version by which this put counts: no acknowledgement from before it counts, not even
+    /// the own one, for the replica may have been given up and taken up again meanwhile (SAFETY rule 11).
+    mutating func countAnew(_ id: UInt64, _ layout: Layout, now: Moment, into effects: inout [Effect]) {
+        guard case .put(var put)? = self.operations[id]?.body, !put.machine.hasEnded else { return }
+        guard !put.isMinting else {
+            put.isOvertaken = true
+            self.operations[id]?.body = .put(put)
+            return
+        }
+        let (partition, key) = (put.write.partition, put.write.request.key)
+        let rows = layout.writeRows(of: partition)
+        let own = self.configuration.node
+        let isMember = rows.contains { $0.contains(own) }
+        put.isOvertaken = false
+        put.attempt += 1
+        put.store = isMember ? .replica(partition) : .hints(partition)
+        put.machine.beganAnew(
+            rows: rows,
+            required: layout.writeQuorums(of: partition, asked: put.write.request.writeQuorum),
+            coordinatingStandIn: isMember ? nil : own
+        )
+        self.operations[id]?.body = .put(put)
+        let sync = put.write.request.durability ?? .all == .all
+        let command = StorageCommand.merge(put.store, key, put.stored, sync: sync)
+        self.store(command, for: .ownHint(id, attempt: put.attempt), into: &effects)
+        self.askMembersAgain(id, now: now, into: &effects)
+    }
+
+    /// Sends the record to every member of the present rows that has not told what became of it.
+    mutating func askMembersAgain(_ id: UInt64, now: Moment, into effects: inout [Effect]) {
+        guard case .put(let put)? = self.operations[id]?.body, !put.isMinting else { return }
+        for node in put.machine.pendingMembers where node != self.configuration.node {
+            self.askAgain(node, id, put, now: now, into: &effects)
+        }
+    }
+
+    mutating func askAgain(_ node: NodeID, _ id: UInt64, _ put: Put, now: Moment, into effects: inout [Effect]) {
+        let sync = put.write.request.durability ?? .all == .all
+        let message = PeerMessage.put(put.write.partition, put.write.request.key, put.stored, sync: sync)
+        if !self.ask(node, message, for: .put(id, attempt: put.attempt), into: &effects) {
+            self.putFailed(at: node, id, attempt: put.attempt, now: now, into: &effects)
         }
     }
 
@@ -157,7 +205,7 @@ extension RequestCore {
         self.updatePut(id, attempt: attempt, now: now, into: &effects) { machine, _ in machine.deadlinePassed() }
     }
 
-    private mutating func updatePut(
+    mutating func updatePut(
         _ id: UInt64,
         attempt: UInt64,
         now: Moment,
@@ -241,6 +289,22 @@ extension RequestCore {
         if case .peer(let request)? = self.operations[id]?.asker {
             self.remove(id)
             effects.append(.answerPeer(request, .acknowledged(latestTimestamp: latest)))
+            return
+        }
+        // A node that has left the rows meanwhile does not mint for them any more.
+        if case .replica = put.store, let layout = self.layout, let operation = self.operations[id],
+            !layout.writeRows(of: put.write.partition).contains(where: { $0.contains(self.configuration.node) })
+        {
+            self.remove(id)
+            self.beginPut(
+                put.write.request,
+                wasLive: put.write.wasLive,
+                layout: layout,
+                for: operation.asker,
+                budget: operation.deadline - now.elapsed,
+                now: now,
+                into: &effects
+            )
             return
         }
         // A clock that runs ahead is not adopted, but this key must be written above it all the same.

@@ -22,13 +22,14 @@ extension RequestCore {
         let row = layout.readRow(of: partition)
         guard row.contains(self.configuration.node) else { return false }
         guard let preferred, preferred != self.configuration.node, row.contains(preferred) else { return true }
-        return !self.isHealthy(preferred)
+        return !self.isHealthy(preferred) || self.draining.contains(preferred)
     }
 
     /// Other members that may coordinate a write: the preferred one first, healthy ones in the order of the row.
     func otherCoordinators(of partition: PartitionID, preferred: NodeID?, _ layout: Layout) -> [NodeID] {
         var members = layout.readRow(of: partition).filter { $0 != self.configuration.node && self.isHealthy($0) }
-        if let preferred, let index = members.firstIndex(of: preferred) {
+        members = self.drainingLast(members)
+        if let preferred, !self.draining.contains(preferred), let index = members.firstIndex(of: preferred) {
             members.remove(at: index)
             members.insert(preferred, at: 0)
         }
@@ -52,6 +53,11 @@ extension RequestCore {
                 .filter { node in !rows.contains { $0.contains(node) } }
         }
         let list = (self.fallbacks[partition] ?? []).filter(self.isReachable)
-        return list.filter { !self.suspects.contains($0) } + list.filter(self.suspects.contains)
+        return self.drainingLast(list.filter { !self.suspects.contains($0) }) + list.filter(self.suspects.contains)
+    }
+
+    private func drainingLast(_ nodes: [NodeID]) -> [NodeID] {
+        guard !self.draining.isEmpty else { return nodes }
+        return nodes.filter { !self.draining.contains($0) } + nodes.filter(self.draining.contains)
     }
 }

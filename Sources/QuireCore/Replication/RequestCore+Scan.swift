@@ -22,7 +22,7 @@ extension RequestCore {
     }
 
     /// Asks every replica of the current partition for the next page; R of them must answer.
-    private mutating func askForPage(_ id: UInt64, now: Moment, into effects: inout [Effect]) {
+    mutating func askForPage(_ id: UInt64, now: Moment, into effects: inout [Effect]) {
         guard case .scan(var scan)? = self.operations[id]?.body, let layout = self.layout else { return }
         let row = layout.readRow(of: scan.partition)
         scan.pages = PageMerge()
@@ -66,8 +66,7 @@ extension RequestCore {
         scan.answered += 1
         scan.pages.add(entries, isLast: isLast)
         self.operations[id]?.body = .scan(scan)
-        let row = layout.readRow(of: scan.partition)
-        if scan.answered == Layout.effective(layout.quorums.readQuorum, in: row) {
+        if scan.answered == layout.readQuorum(of: scan.partition) {
             self.pageCompleted(id, scan, layout, now: now, into: &effects)
         }
     }
@@ -78,7 +77,7 @@ extension RequestCore {
         else { return }
         scan.pending.remove(at: index)
         self.operations[id]?.body = .scan(scan)
-        let required = Layout.effective(layout.quorums.readQuorum, in: layout.readRow(of: scan.partition))
+        let required = layout.readQuorum(of: scan.partition)
         if scan.answered + scan.pending.count < required {
             self.finish(id, with: Self.readLost(scan.answered, required), into: &effects)
         }
@@ -138,6 +137,7 @@ extension RequestCore {
         }
     }
 
+    /// Only of partitions that this node may be asked for: what it does not hold any more is not empty.
     mutating func countForPeer(
         _ request: PeerRequestID,
         _ partitions: [PartitionID],
@@ -146,6 +146,14 @@ extension RequestCore {
     ) {
         guard let layout = self.layout, !partitions.isEmpty else {
             effects.append(.answerPeer(request, .counted(0)))
+            return
+        }
+        let own = self.configuration.node
+        let isHeld = { (partition: PartitionID) in
+            partition.rawValue < layout.partitionCount.rawValue && layout.readRow(of: partition).contains(own)
+        }
+        guard partitions.allSatisfy(isHeld) else {
+            effects.append(.answerPeer(request, .fenced(layout.version)))
             return
         }
         let body = Operation.Body.count(Count(pending: partitions.count))

@@ -76,9 +76,10 @@ package struct RequestCore: Sendable {
         case peerConnected(NodeID)
         /// The link is gone; what was asked on it will not be answered.
         case peerLost(NodeID)
+        /// Exactly these members are under maintenance: they are asked to coordinate and to stand in only where nobody
+        /// else can.
+        case peersDraining(Set<NodeID>)
         case layoutAdopted(Layout)
-        /// Report `.drained` when every operation begun before this version is over.
-        case drainAsked(LayoutVersion)
         case timePassed
     }
 
@@ -88,7 +89,8 @@ package struct RequestCore: Sendable {
         /// - Parameter budget: How long anybody waits for the answer.
         case askPeer(NodeID, correlation: UInt64, PeerMessage, budget: Duration)
         case answerPeer(PeerRequestID, PeerMessage)
-        case drained(LayoutVersion)
+        /// Someone has a layout of at least this version: it is needed here.
+        case layoutNeeded(LayoutVersion)
     }
 
     let configuration: Configuration
@@ -98,6 +100,8 @@ package struct RequestCore: Sendable {
     var connected: Set<NodeID> = []
     /// Connected peers that keep requests waiting.
     var suspects: Set<NodeID> = []
+    /// Members that want no requests of clients; replicas still get what is written.
+    var draining: Set<NodeID> = []
     var bytesInFlight = 0
     /// Nodes outside a partition's rows in the order in which they stand in; computed when first needed.
     var fallbacks: [PartitionID: [NodeID]] = [:]
@@ -113,7 +117,9 @@ package struct RequestCore: Sendable {
     var storageWaits: [UInt64: Wait] = [:]
     var peerWaits: [UInt64: (node: NodeID, wait: Wait)] = [:]
     private var lastEventAt = Duration.zero
-    private var drains: [LayoutVersion] = []
+    /// Requests of peers that wait for a layout which this node has not adopted.
+    var waitingForLayout: [AheadRequest] = []
+    var versionNeeded = LayoutVersion.none
 
     package init(configuration: Configuration) {
         self.configuration = configuration
@@ -122,6 +128,9 @@ package struct RequestCore: Sendable {
 
     /// Operations in flight, for back-pressure and for people.
     package var operationCount: Int { self.operations.count + self.parked.count }
+
+    /// By which every operation counts its answers: what every request of this core must be sent with.
+    package var layoutVersion: LayoutVersion { self.layout?.version ?? .none }
 
     /// Peers that this node cannot reach or waits for in vain.
     package func isSuspected(_ node: NodeID) -> Bool { !self.isReachable(node) || self.suspects.contains(node) }
@@ -153,19 +162,17 @@ package struct RequestCore: Sendable {
             self.unpark(now: now, into: &effects)
         case .peerLost(let node):
             self.peerLost(node, now: now, into: &effects)
+        case .peersDraining(let nodes):
+            self.draining = nodes
         case .layoutAdopted(let layout):
             if layout.version > self.layout?.version ?? .none {
-                self.layout = layout
-                self.fallbacks = [:]
-                self.unpark(now: now, into: &effects)
+                self.adopt(layout, now: now, into: &effects)
             }
-        case .drainAsked(let version):
-            self.drains.append(version)
         case .timePassed:
             self.timePassed(now: now, into: &effects)
             self.unpark(now: now, into: &effects)
+            self.refuseAheadRequests(now: now, into: &effects)
         }
-        self.reportDrains(into: &effects)
     }
 
     /// Ends operations whose time is over before anything can make them act once more.
@@ -186,19 +193,10 @@ package struct RequestCore: Sendable {
         self.timePassed(now: now, into: &late)
         effects += late.filter { effect in
             switch effect {
-            case .answerClient, .answerPeer, .drained: true
+            case .answerClient, .answerPeer, .layoutNeeded: true
             case .store, .askPeer: false
             }
         }
-    }
-
-    private mutating func reportDrains(into effects: inout [Effect]) {
-        guard !self.drains.isEmpty, let adopted = self.layout?.version else { return }
-        let oldest = self.operations.values.map(\.version).min() ?? adopted
-        for version in self.drains where version <= adopted && version <= oldest {
-            effects.append(.drained(version))
-        }
-        self.drains.removeAll { $0 <= adopted && $0 <= oldest }
     }
 
     private mutating func timePassed(now: Moment, into effects: inout [Effect]) {

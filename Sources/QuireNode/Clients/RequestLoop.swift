@@ -54,15 +54,27 @@ final class RequestLoop: @unchecked Sendable {
     private var isAnswering = false
     private var commands: [(token: UInt64, command: StorageCommand)] = []
     private var isSubmitScheduled = false
-    private var drainWaiters: [(LayoutVersion, @Sendable () -> Void)] = []
+    private var adoptionWaiters: [(version: LayoutVersion, done: @Sendable () -> Void)] = []
+    private var adoptedVersion = LayoutVersion.none
+    private let layoutNeeded: @Sendable (LayoutVersion) -> Void
     private var timer: RepeatedTask?
     private var probe = ForegroundProbe()
     private var routing = RoutingCounts()
     /// What sessions may tell; the counts in it are renewed with every tick.
     private(set) var facts = NodeFacts()
+    /// Whether clients are refused; renewed with every tick.
+    private var isDraining = false
 
-    /// - Parameter isMember: Whether the node belongs to a cluster since an earlier start.
-    init(eventLoop: any EventLoop, node: NodeRuntime, isMember: Bool) {
+    /// - Parameters:
+    ///   - isMember: Whether the node belongs to a cluster since an earlier start.
+    ///   - layoutNeeded: Called, on any thread, with the version of a layout that peers have and this loop has not.
+    init(
+        eventLoop: any EventLoop,
+        node: NodeRuntime,
+        isMember: Bool,
+        layoutNeeded: @escaping @Sendable (LayoutVersion) -> Void
+    ) {
+        self.layoutNeeded = layoutNeeded
         self.eventLoop = eventLoop
         self.node = node
         var configuration = RequestCore.Configuration(
@@ -121,6 +133,12 @@ final class RequestLoop: @unchecked Sendable {
             self.storage = storage
             self.links.keep(self.node.memberTargets)
             self.handle(.layoutAdopted(layout))
+            self.adoptedVersion = max(self.adoptedVersion, layout.version)
+            let waiters = self.adoptionWaiters.filter { $0.version <= self.adoptedVersion }
+            self.adoptionWaiters.removeAll { $0.version <= self.adoptedVersion }
+            // What was accepted under older layouts is handed to storage first: whoever reads it later, sees it.
+            self.submit()
+            waiters.forEach { $0.done() }
             self.renewFacts()
         }
     }
@@ -130,11 +148,19 @@ final class RequestLoop: @unchecked Sendable {
         self.eventLoop.execute { self.links.keep(self.node.memberTargets) }
     }
 
-    /// Calls back when every operation begun before `version` is over.
-    func drain(_ version: LayoutVersion, _ done: @escaping @Sendable () -> Void) {
+    /// Exactly these members are under maintenance.
+    func peersDraining(_ nodes: Set<NodeID>) {
+        self.eventLoop.execute { self.handle(.peersDraining(nodes)) }
+    }
+
+    /// Calls back when this loop counts by `version`, and all that it accepted before is with the storage.
+    func afterAdopting(_ version: LayoutVersion, _ done: @escaping @Sendable () -> Void) {
         self.eventLoop.execute {
-            self.drainWaiters.append((version, done))
-            self.handle(.drainAsked(version))
+            guard self.adoptedVersion < version else {
+                done()
+                return
+            }
+            self.adoptionWaiters.append((version, done))
         }
     }
 
@@ -164,6 +190,11 @@ final class RequestLoop: @unchecked Sendable {
 
     func ask(_ connection: UInt64, operation: UInt64, _ request: ClientOperation) {
         let id = RequestCore.ClientOperationID(connection: connection, operation: operation)
+        guard !self.isDraining else {
+            self.answers.append((id, .failed(.draining)))
+            self.deliverAnswers()
+            return
+        }
         self.probe.clientAsked(id, request)
         self.count(request)
         self.handle(.clientAsked(id, request))
@@ -173,6 +204,7 @@ final class RequestLoop: @unchecked Sendable {
 
     private func renewFacts() {
         self.facts = self.node.facts(counting: self.routing, of: self)
+        self.isDraining = self.node.isDraining
     }
 
     private func count(_ request: ClientOperation) {
@@ -233,13 +265,18 @@ final class RequestLoop: @unchecked Sendable {
             if case .coordinate = message {
                 self.routing.putsForwarded += 1
             }
-            self.links.ask(node, correlation: correlation, message, sentAt: now.elapsed, budget: budget)
+            self.links.ask(
+                node,
+                correlation: correlation,
+                message,
+                sentAt: now.elapsed,
+                budget: budget,
+                version: self.core.layoutVersion
+            )
         case .answerPeer(let request, let message):
             self.peerReplies.removeValue(forKey: request)?.send(message)
-        case .drained(let version):
-            let done = self.drainWaiters.filter { $0.0 <= version }
-            self.drainWaiters.removeAll { $0.0 <= version }
-            done.forEach { $0.1() }
+        case .layoutNeeded(let version):
+            self.layoutNeeded(version)
         }
     }
 

@@ -4,6 +4,7 @@ import QuireCore
 /// The node's one `AdmissionController`: event loops report to it, background work passes through it.
 final class AdmissionGate: Sendable {
     private let controller: NIOLockedValueBox<AdmissionController>
+    private let counts = NIOLockedValueBox<[AdmissionController.Work: SliceCounts]>([:])
 
     init(_ configuration: AdmissionController.Configuration) {
         self.controller = NIOLockedValueBox(AdmissionController(configuration: configuration))
@@ -13,25 +14,59 @@ final class AdmissionGate: Sendable {
         self.controller.withLockedValue { $0.state(now: MachineClock.elapsed) }
     }
 
+    /// Since the node has started.
+    func slices(of work: AdmissionController.Work) -> SliceCounts {
+        self.counts.withLockedValue { $0[work] ?? SliceCounts() }
+    }
+
     func foregroundSampled(_ sample: ForegroundSample) {
         self.controller.withLockedValue { $0.foregroundSampled(sample, now: MachineClock.elapsed) }
     }
 
     /// Waits until one more slice of this kind of work may begin, does it, and charges its time.
     func slice<Value>(of work: AdmissionController.Work, _ body: () async throws -> Value) async rethrows -> Value {
+        await self.admit(work)
+        let began = MachineClock.elapsed
+        defer { self.ended(work, took: MachineClock.elapsed - began) }
+        return try await body()
+    }
+
+    /// As `slice`, for work that waits for other nodes: the body says for how long this one has worked.
+    func slice<Value>(
+        of work: AdmissionController.Work,
+        charging body: () async throws -> (Value, worked: Duration)
+    ) async rethrows -> Value {
+        await self.admit(work)
+        var worked = Duration.zero
+        defer { self.ended(work, took: worked) }
+        let result = try await body()
+        worked = result.worked
+        return result.0
+    }
+
+    private func admit(_ work: AdmissionController.Work) async {
         while !Task.isCancelled {
             let decision = self.controller.withLockedValue { $0.sliceAsked(by: work, now: MachineClock.elapsed) }
-            guard case .wait(let time) = decision else { break }
+            guard case .wait(let time) = decision else {
+                self.counts.withLockedValue { $0[work, default: SliceCounts()].granted += 1 }
+                return
+            }
+            self.counts.withLockedValue { $0[work, default: SliceCounts()].denied += 1 }
             // A cancelled sleep ends the wait; whoever cancelled wants the work to see that soon.
             try? await Task.sleep(for: time)
         }
-        let began = MachineClock.elapsed
-        defer {
-            let now = MachineClock.elapsed
-            self.controller.withLockedValue { $0.sliceEnded(by: work, took: now - began, now: now) }
-        }
-        return try await body()
     }
+
+    private func ended(_ work: AdmissionController.Work, took time: Duration) {
+        let now = MachineClock.elapsed
+        self.controller.withLockedValue { $0.sliceEnded(by: work, took: time, now: now) }
+    }
+}
+
+/// How often a kind of work was let go on, and how often it was told to wait.
+struct SliceCounts: Sendable {
+    var granted = 0
+    var denied = 0
 }
 
 /// Times what one event loop's clients go through, for the admission controller.

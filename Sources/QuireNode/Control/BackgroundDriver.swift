@@ -84,7 +84,10 @@ final class BackgroundDriver: Sendable {
             repair.blockedPairs = state.schedule.blockedPairCount
             return (state.hints, repair)
         }
-        let admission = BackgroundAPI.Admission(self.node.admission.state)
+        var admission = BackgroundAPI.Admission(self.node.admission.state)
+        let slices = self.node.admission.slices(of: .transfer)
+        admission.transferSlicesGranted = slices.granted
+        admission.transferSlicesDenied = slices.denied
         return BackgroundAPI.Work(hints: hints, repair: repair, admission: admission)
     }
 

@@ -55,21 +55,42 @@ extension ControlLoop {
 
     // MARK: Figures
 
-    /// Measures every few seconds what this node tells of itself.
+    /// Measures every few seconds what this node tells of itself, and looks at what the others tell.
     func startMeasuring() {
         self.figuresTimer = self.eventLoop.scheduleRepeatedTask(
             initialDelay: .seconds(1),
-            delay: .seconds(5)
+            delay: .milliseconds(500)
         ) { [weak self] _ in
-            guard let self, self.measuring == nil, let services = self.currentServices else { return }
-            self.measuring = Task {
-                let figures = await NodeFigures.measure(services)
-                self.eventLoop.execute {
-                    self.measuring = nil
-                    self.handle(.figuresMeasured(figures))
-                }
+            guard let self else { return }
+            self.spreadDraining()
+            if NIODeadline.now() >= self.figuresDue { self.measure() }
+        }
+    }
+
+    /// Something has changed that the others should know at once.
+    func measureNow() {
+        self.eventLoop.execute { self.figuresDue = .now() }
+    }
+
+    private func measure() {
+        guard self.measuring == nil, let services = self.currentServices else { return }
+        self.figuresDue = .now() + .seconds(5)
+        self.measuring = Task {
+            let figures = await NodeFigures.measure(services, of: self.node)
+            self.eventLoop.execute {
+                self.measuring = nil
+                self.handle(.figuresMeasured(figures))
             }
         }
+    }
+
+    /// Tells the data path which members want no requests of clients.
+    private func spreadDraining() {
+        let draining = self.core.knownNodes.filter { $0.figures[.draining] == 1 && $0.node != self.node.member.id }
+        let nodes = Set(draining.map(\.node))
+        guard nodes != self.draining else { return }
+        self.draining = nodes
+        self.loops.forEach { $0.peersDraining(nodes) }
     }
 
     // MARK: Addresses

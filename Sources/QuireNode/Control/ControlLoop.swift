@@ -28,6 +28,8 @@ final class ControlLoop: @unchecked Sendable {
     private var targets: [PeerTarget] = []
     var seedComplaints: [Endpoint: String] = [:]
     var figuresTimer: RepeatedTask?
+    var figuresDue = NIODeadline.now()
+    var draining: Set<NodeID> = []
     var measuring: Task<Void, Never>?
     let addressBook: AddressBook
     private var isOpeningStorage = false
@@ -55,6 +57,7 @@ final class ControlLoop: @unchecked Sendable {
         // Later than any earlier start by the clock; and if the clock went back, the others say so.
         configuration.incarnation = Int(MachineClock.wallMilliseconds)
         configuration.seeds = node.configuration.seeds
+        configuration.undoWindow = node.configuration.undoWindow
         configuration.remembered = self.addressBook.load()
         self.core = ControlCore(configuration: configuration)
     }
@@ -106,7 +109,7 @@ final class ControlLoop: @unchecked Sendable {
     func asked(_ message: ControlMessage, _ reply: PeerReply) {
         if NodeServices.answers(message) {
             guard let services = self.currentServices else {
-                reply.send(.failed("this node has not opened its storage yet"))
+                self.answerWithoutStorage(message, reply)
                 return
             }
             services.answer(message, reply)
@@ -118,6 +121,15 @@ final class ControlLoop: @unchecked Sendable {
             self.peerReplies[request] = reply
             self.handle(.peerAsked(request, message))
         }
+    }
+
+    /// A node that is to join has a disk, but no storage yet.
+    private func answerWithoutStorage(_ message: ControlMessage, _ reply: PeerReply) {
+        guard case .collectStatistics = message else {
+            reply.send(.failed("this node has not opened its storage yet"))
+            return
+        }
+        reply.send(.control(.statistics(NodeReport(of: self.node).encoded())))
     }
 
     func operatorAsked(_ request: ControlCore.OperatorRequest) async throws -> ControlCore.OperatorResult {
@@ -175,17 +187,55 @@ final class ControlLoop: @unchecked Sendable {
         try await self.eventLoop.submit { self.core.connected }.get()
     }
 
+    /// The member that drives changes, as this node sees it.
+    func layoutCoordinator() async throws -> NodeID? {
+        try await self.eventLoop.submit { self.core.layout.flatMap { self.core.layoutCoordinator(of: $0) } }.get()
+    }
+
+    /// Replicas whose fences this node still waits for.
+    func fencesMissing() async throws -> [PartitionID: [NodeID]] {
+        try await self.eventLoop.submit {
+            guard let layout = self.core.layout else { return [:] }
+            var missing: [PartitionID: [NodeID]] = [:]
+            for move in layout.moves {
+                let nodes = self.core.fencesMissing(of: move, in: layout)
+                if !nodes.isEmpty { missing[move.partition] = nodes }
+            }
+            return missing
+        }.get()
+    }
+
+    /// The changes of the cluster that this node has seen, the latest first.
+    func changes() async throws -> [LayoutStore.ChangeSpan] {
+        let store = self.store
+        return try await self.storeThread.runIfActive(eventLoop: self.eventLoop) { try store.changes() }.get()
+    }
+
+    /// When this node learned of each layout from `version` on; milliseconds since 1970. Versions that it skipped are
+    /// missing.
+    func adoptionTimes(from version: LayoutVersion) async throws -> [LayoutVersion: Int] {
+        let store = self.store
+        return try await self.storeThread.runIfActive(eventLoop: self.eventLoop) {
+            try store.adoptionTimes(from: version)
+        }.get()
+    }
+
     /// See `RequestLoop.settle`; on every loop.
     func settleRequests() async throws {
         for loop in self.loops { try await loop.settle() }
     }
 
-    func covered(_ receipt: PartitionReceipt) {
-        self.eventLoop.execute { self.handle(.covered(receipt)) }
+    func covered(_ order: ControlCore.CoverOrder, _ receipt: PartitionMove.Receipt) {
+        self.eventLoop.execute { self.handle(.covered(session: order.session, receipt)) }
     }
 
-    func coverFailed(_ partition: PartitionID, reason: String) {
-        self.eventLoop.execute { self.handle(.coverFailed(partition, reason: reason)) }
+    func coverFailed(_ order: ControlCore.CoverOrder, reason: String) {
+        self.eventLoop.execute { self.handle(.coverFailed(session: order.session, reason: reason)) }
+    }
+
+    /// The data path was told of a layout that this node does not have.
+    func layoutSeen(_ version: LayoutVersion) {
+        self.eventLoop.execute { self.handle(.layoutSeen(version)) }
     }
 
     // MARK: Events
@@ -247,12 +297,14 @@ final class ControlLoop: @unchecked Sendable {
             self.links.ask(node, correlation: correlation << 1, .control(message), sentAt: MachineClock.elapsed)
         case .adopt(let layout):
             self.adopt(layout)
-        case .drain(let version):
-            self.drain(version)
-        case .fill(let partition, let sources):
-            self.currentServices?.moves.fill(partition, from: sources)
-        case .takeOver(let partition, let owners):
-            self.currentServices?.moves.takeOver(partition, from: owners)
+        case .confirmAdoption(let version):
+            self.confirmAdoption(version)
+        case .fill(let order):
+            self.moveDriver(for: order)?.fill(order)
+        case .takeOver(let order):
+            self.moveDriver(for: order)?.takeOver(order)
+        case .stop(let orders):
+            self.currentServices?.moves.stop(orders)
         case .countHints:
             self.countHints()
         case .keepOnly(let partitions):
@@ -268,6 +320,8 @@ final class ControlLoop: @unchecked Sendable {
             self.identify(endpoint)
         case .remember(let entries):
             self.remember(entries)
+        case .raise(let alarm):
+            self.node.logger.error("the layout log needs attention", metadata: ["alarm": "\(alarm)"])
         }
     }
 
@@ -308,6 +362,7 @@ final class ControlLoop: @unchecked Sendable {
     private func adopt(_ layout: Layout) {
         self.node.logger.info("layout adopted", metadata: ["version": "\(layout.version)"])
         self.node.adopt(layout)
+        self.currentServices?.gate.limit(layout.limits)
         for member in layout.members {
             self.guests[member.id] = nil
         }
@@ -349,6 +404,7 @@ final class ControlLoop: @unchecked Sendable {
 
     private func storageOpened(_ engine: StorageEngine) {
         let services = NodeServices(engine: engine, control: self, node: self.node)
+        if let layout = self.node.layout { services.gate.limit(layout.limits) }
         self.services.withLockedValue { $0 = services }
         for layout in self.layoutsToAdopt {
             self.loops.forEach { $0.adopt(layout, storage: engine) }
@@ -360,16 +416,23 @@ final class ControlLoop: @unchecked Sendable {
         }
     }
 
-    private func drain(_ version: LayoutVersion) {
+    /// The storage may still be opening: the order comes again then.
+    private func moveDriver(for order: ControlCore.CoverOrder) -> MoveDriver? {
+        if let services = self.currentServices { return services.moves }
+        self.coverFailed(order, reason: "the storage is being opened")
+        return nil
+    }
+
+    private func confirmAdoption(_ version: LayoutVersion) {
         let remaining = NIOLockedValueBox(self.loops.count)
         for loop in self.loops {
-            loop.drain(version) {
+            loop.afterAdopting(version) {
                 let left = remaining.withLockedValue { count in
                     count -= 1
                     return count
                 }
                 guard left == 0 else { return }
-                self.eventLoop.execute { self.handle(.drained(version)) }
+                self.eventLoop.execute { self.handle(.adoptionConfirmed(version)) }
             }
         }
     }

@@ -7,23 +7,12 @@ import QuireArchive
 import QuireCore
 import QuireStorage
 
-/// Gives out sealed partition files: block by block to newcomers, and whole to a snapshot repository.
+/// Gives sealed partition files whole to a snapshot repository.
 final class ImageService: Sendable {
-    /// A sealed file that a newcomer reads.
-    private struct Lent {
-        let image: SealedImage
-        var lastRead: NIODeadline
-    }
-
-    /// A newcomer that has read nothing for so long is gone, or will seal again: its file is not kept from others,
-    /// nor from its own next attempt.
-    private static let silenceMax = TimeAmount.seconds(10)
-
     private let storage: StorageClient
     private let control: ControlLoop
     private let node: NodeRuntime
     private let cover: CoverDriver
-    private let seals = NIOLockedValueBox<[UInt64: Lent]>([:])
     private let previous = NIOLockedValueBox<(intent: String, objects: PreviousObjects)?>(nil)
 
     init(storage: StorageClient, control: ControlLoop, node: NodeRuntime) {
@@ -32,69 +21,6 @@ final class ImageService: Sendable {
         self.node = node
         self.cover = CoverDriver(storage: storage, control: control)
     }
-
-    // MARK: Blocks for newcomers
-
-    func answer(_ message: ControlMessage, _ reply: PeerReply) {
-        Task {
-            reply.send(await self.answered(message))
-        }
-    }
-
-    private func answered(_ message: ControlMessage) async -> PeerMessage {
-        do {
-            switch message {
-            case .seal(let partition):
-                try await self.takeBackAbandoned(partition)
-                guard let image = try await self.storage.engine.seal(partition) else { return .control(.sealed(nil)) }
-                self.seals.withLockedValue { $0[image.id] = Lent(image: image, lastRead: .now()) }
-                let description = SealedDescription(
-                    seal: image.id,
-                    sizeBytes: image.sizeBytes,
-                    blockBytes: SealedImage.blockBytes,
-                    records: image.tally.records
-                )
-                return .control(.sealed(description))
-            case .readBlock(_, let seal, let index):
-                guard let image = self.image(readUnder: seal), (0..<image.blockCount).contains(index) else {
-                    return .control(.sealExpired)
-                }
-                let bytes = try await self.storage.engine.readBlock(image, index)
-                return .control(.block(bytes, checksum: CRC32C.checksum(bytes)))
-            case .unseal(_, let seal):
-                if let lent = self.seals.withLockedValue({ $0.removeValue(forKey: seal) }) {
-                    try await self.storage.engine.unseal(lent.image)
-                }
-                return .control(.sealExpired)
-            default:
-                return .failed("not a request for a sealed file")
-            }
-        } catch let error as StorageError where error.code == .sealExpired {
-            return .control(.sealExpired)
-        } catch {
-            return .failed("\(error)")
-        }
-    }
-
-    private func image(readUnder seal: UInt64) -> SealedImage? {
-        self.seals.withLockedValue { seals in
-            seals[seal]?.lastRead = .now()
-            return seals[seal]?.image
-        }
-    }
-
-    /// Ends the seals of newcomers that were killed or cut off while they read this partition.
-    private func takeBackAbandoned(_ partition: PartitionID) async throws {
-        let oldest = NIODeadline.now() - Self.silenceMax
-        let abandoned = self.seals.withLockedValue { seals in
-            let abandoned = seals.filter { $0.value.image.partition == partition && $0.value.lastRead < oldest }
-            for id in abandoned.keys { seals[id] = nil }
-            return abandoned.values.map(\.image)
-        }
-        for image in abandoned { try await self.storage.engine.unseal(image) }
-    }
-
-    // MARK: Images for a repository
 
     func checkRepository(_ path: String, intent: String, _ reply: PeerReply) {
         Task {

@@ -4,7 +4,9 @@ import QuireStorage
 /// `layout.db`: every decided layout, and this node's vote on the next one.
 ///
 /// ```
-/// layouts(version INTEGER PRIMARY KEY, layout BLOB)   decided layouts as JSON; the greatest version counts
+/// layouts(version INTEGER PRIMARY KEY, layout BLOB, adopted_ms INTEGER)
+///                                                     decided layouts as JSON, and when this node stored them, in
+///                                                     milliseconds since 1970; the greatest version counts
 /// vote(id = 1, version, round, node, accepted_round, accepted_node, accepted)
 ///                                                     the vote on `version`; `accepted` NULL without one
 /// ```
@@ -20,7 +22,9 @@ final class LayoutStore: @unchecked Sendable {
         try self.database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL")
         try self.database.execute(
             """
-            CREATE TABLE IF NOT EXISTS layouts(version INTEGER PRIMARY KEY, layout BLOB NOT NULL);
+            CREATE TABLE IF NOT EXISTS layouts(
+                version INTEGER PRIMARY KEY, layout BLOB NOT NULL, adopted_ms INTEGER NOT NULL DEFAULT 0
+            );
             CREATE TABLE IF NOT EXISTS vote(
                 id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL,
                 round TEXT NOT NULL, node TEXT NOT NULL,
@@ -53,9 +57,10 @@ final class LayoutStore: @unchecked Sendable {
     func save(_ state: LayoutAcceptor.State) throws {
         try self.database.transaction {
             if let decided = state.decided {
-                let insert = try self.database.prepare("INSERT OR IGNORE INTO layouts VALUES (?, ?)")
+                let insert = try self.database.prepare("INSERT OR IGNORE INTO layouts VALUES (?, ?, ?)")
                 insert.bind(Int64(state.decidedVersion.rawValue), at: 1)
                 try insert.bind(decided.layout, at: 2)
+                insert.bind(Int64(MachineClock.wallMilliseconds), at: 3)
                 _ = try insert.step()
             }
             let vote = try self.database.prepare("INSERT OR REPLACE INTO vote VALUES (1, ?, ?, ?, ?, ?, ?)")
@@ -69,6 +74,55 @@ final class LayoutStore: @unchecked Sendable {
             }
             _ = try vote.step()
         }
+    }
+
+    /// A change of capacity from its first layout to the last one that this node has stored of it.
+    struct ChangeSpan: Sendable {
+        let last: Layout
+        let beganMilliseconds: Int
+        let endedMilliseconds: Int
+    }
+
+    /// At most as many layouts are looked at, the latest ones: a change takes some dozens.
+    private static let layoutsMax = 4096
+
+    /// The latest first.
+    func changes() throws -> [ChangeSpan] {
+        let layouts = try self.database.prepare(
+            "SELECT layout, adopted_ms FROM layouts ORDER BY version DESC LIMIT \(Self.layoutsMax)"
+        )
+        var spans: [ChangeSpan] = []
+        while try layouts.step() {
+            guard let layout = LayoutCoding.decode(layouts.bytes(0)), let change = layout.change else { continue }
+            let milliseconds = Int(layouts.integer(1))
+            if let later = spans.last, let own = later.last.change, own.planID == change.planID,
+                own.beganAt == change.beganAt
+            {
+                // What is staged or limited after the end belongs to no change.
+                let isAfterwards = change.isFinished
+                spans[spans.count - 1] = ChangeSpan(
+                    last: later.last,
+                    beganMilliseconds: milliseconds,
+                    endedMilliseconds: isAfterwards ? milliseconds : later.endedMilliseconds
+                )
+            } else {
+                spans.append(
+                    ChangeSpan(last: layout, beganMilliseconds: milliseconds, endedMilliseconds: milliseconds)
+                )
+            }
+        }
+        return spans
+    }
+
+    /// When this node stored each of its layouts from `version` on; milliseconds since 1970.
+    func adoptionTimes(from version: LayoutVersion) throws -> [LayoutVersion: Int] {
+        let layouts = try self.database.prepare("SELECT version, adopted_ms FROM layouts WHERE version >= ?")
+        layouts.bind(Int64(version.rawValue), at: 1)
+        var times: [LayoutVersion: Int] = [:]
+        while try layouts.step() {
+            times[LayoutVersion(Int(layouts.integer(0)))] = Int(layouts.integer(1))
+        }
+        return times
     }
 
     func close() {

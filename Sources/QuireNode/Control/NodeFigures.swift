@@ -3,8 +3,10 @@ import QuireStorage
 
 /// Measures what a node wants the others to know of it.
 enum NodeFigures {
-    static func measure(_ services: NodeServices) async -> GossipFigures {
+    static func measure(_ services: NodeServices, of node: NodeRuntime) async -> GossipFigures {
         var figures = GossipFigures()
+        figures[.lastSnapshotMilliseconds] = node.lastSnapshot?.beganMilliseconds
+        figures[.draining] = node.isDraining ? 1 : nil
         // A storage that is stopping has no figures, and nobody needs them any more.
         guard let statistics = try? await services.storage.engine.statistics() else { return figures }
         let hints = statistics.hints

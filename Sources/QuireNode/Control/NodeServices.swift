@@ -5,6 +5,8 @@ import QuireStorage
 /// What a node has once it belongs to a cluster: its storage, and the background work on it.
 final class NodeServices: Sendable {
     let storage: StorageClient
+    let gate = TransferGate()
+    let lender: SealLender
     let moves: MoveDriver
     let images: ImageService
     let witness: WitnessService
@@ -17,7 +19,8 @@ final class NodeServices: Sendable {
         self.node = node
         self.control = control
         self.storage = StorageClient(engine: engine)
-        self.moves = MoveDriver(storage: self.storage, control: control, node: node)
+        self.moves = MoveDriver(storage: self.storage, control: control, node: node, gate: self.gate)
+        self.lender = SealLender(storage: self.storage, node: node, gate: self.gate)
         self.images = ImageService(storage: self.storage, control: control, node: node)
         self.witness = WitnessService(storage: self.storage, control: control, node: node)
         self.tombstones = TombstoneDriver(witness: self.witness, storage: self.storage, control: control, node: node)
@@ -43,7 +46,7 @@ final class NodeServices: Sendable {
     /// Whether a peer's request is about files and figures; all others are for the `ControlCore`.
     static func answers(_ message: ControlMessage) -> Bool {
         switch message {
-        case .seal, .readBlock, .unseal, .storeImage, .checkRepository, .collectStatistics, .collectRoots,
+        case .seal, .unseal, .storeImage, .checkRepository, .collectStatistics, .collectRoots,
             .startRepair, .settleHints, .attestTombstones, .dropTombstones:
             true
         default: false
@@ -53,8 +56,8 @@ final class NodeServices: Sendable {
     /// - Precondition: `answers(message)`.
     func answer(_ message: ControlMessage, _ reply: PeerReply) {
         switch message {
-        case .seal, .readBlock, .unseal:
-            self.images.answer(message, reply)
+        case .seal, .unseal:
+            self.lender.answer(message, reply)
         case .storeImage(let partition, let repository, let intent):
             self.images.storeImage(partition, repository: repository, intent: intent, reply)
         case .checkRepository(let repository, let intent):

@@ -132,7 +132,7 @@ final class TombstoneDriver: Sendable {
     /// Partitions at rest whose token is here and whose file counts tombstones, or values that expire.
     private func candidates(in layout: Layout) async throws -> [(partition: PartitionID, count: Int)] {
         let isOurs = { (partition: PartitionID) in
-            layout.readRow(of: partition).first == self.node.member.id && layout.move(of: partition) == nil
+            layout.readRow(of: partition).first == self.node.member.id && !layout.isInMotion(partition)
         }
         var statistics = try await self.storage.engine.statistics()
         let untouched = statistics.partitions.filter { $0.tally == nil && isOurs($0.partition) }.map(\.partition)
@@ -229,14 +229,14 @@ final class TombstoneDriver: Sendable {
     // MARK: Retired files
 
     /// A file is retired when its partition's move has finished, which needs that all new owners cover it (SAFETY
-    /// rule 10). While the partition moves again, nothing is deleted.
+    /// rule 10). While the partition moves again, or may by `undo`, nothing is deleted.
     private func deleteRetired() async throws {
         guard let layout = self.node.layout else { return }
         let grace = self.node.configuration.tombstones.retiredGrace.stampMilliseconds
         let now = MachineClock.wallMilliseconds
         for copy in try self.storage.engine.retiredCopies() where copy.retiredMilliseconds + grace <= now {
             let isKnown = copy.partition.rawValue < layout.partitionCount.rawValue
-            guard isKnown, layout.move(of: copy.partition) == nil else { continue }
+            guard isKnown, !layout.isInMotion(copy.partition) else { continue }
             self.node.activity.disturbed(copy.partition)
             try await self.slice { try self.storage.engine.remove(copy) }
             self.node.logger.info(

@@ -37,39 +37,16 @@ struct ClusterService: Sendable {
             readQuorum: layout.quorums.readQuorum,
             writeQuorum: layout.quorums.writeQuorum,
             members: layout.members.map { Self.status(of: $0, view, layout, reports[$0.id]) },
-            staged: Self.staged(layout),
-            change: Self.change(layout)
+            staged: Self.staged(layout.staged, in: layout),
+            change: try await self.change(layout)
         )
         status.nowMilliseconds = Int(MachineClock.wallMilliseconds)
-        return status
-    }
-
-    func transfers() async throws -> TransferAPI.Report {
-        guard let layout = self.node.layout else { throw Self.notInitialised }
-        let reports = try await self.reports(layout)
-        let incoming = layout.members.flatMap { reports[$0.id]?.incoming ?? [] }
         let name = { (id: NodeID) in layout.member(id)?.name ?? id.description }
-        let left = layout.moves.filter { $0.phase == .dualWrite }.reduce(0) { sum, move in
-            sum + move.newcomers.filter { newcomer in !move.receipts.contains { $0.node == newcomer } }.count
-        }
-        let total = layout.change?.movedReplicas ?? 0
-        return TransferAPI.Report(
-            change: Self.change(layout),
-            layoutVersion: layout.version.rawValue,
-            bytesDone: incoming.reduce(0) { $0 + $1.bytesDone },
-            bytesTotal: incoming.reduce(0) { $0 + $1.bytesTotal },
-            replicasDone: total - left,
-            replicasTotal: total,
-            moves: layout.moves.map { move in
-                TransferAPI.Move(
-                    partition: move.partition.rawValue,
-                    phase: move.phase.rawValue,
-                    from: move.from.map(name),
-                    to: move.to.map(name),
-                    incoming: incoming.filter { $0.partition == move.partition.rawValue }
-                )
-            }
-        )
+        status.coordinator = try await self.control.layoutCoordinator().map(name)
+        status.voters = layout.voters.map(name)
+        status.bytesPerSecondMax = layout.limits.bytesPerSecondMax
+        status.transfersPerNodeMax = layout.limits.transfersPerNodeMax
+        return status
     }
 
     func locate(_ text: String) throws -> ClusterAPI.Location {
@@ -83,45 +60,6 @@ struct ClusterService: Sendable {
             slot: key.slot.rawValue,
             partition: partition.rawValue,
             replicas: layout.readRow(of: partition).map { layout.member($0)?.name ?? $0.description }
-        )
-    }
-
-    func plan() async throws -> ClusterAPI.Plan {
-        guard let layout = self.node.layout else { throw Self.notInitialised }
-        let plan: LayoutPlan
-        do throws(PlanRefusal) {
-            plan = try LayoutPlanner.plan(for: layout)
-        } catch {
-            throw OperatorText.failure(.plan(error), layout)
-        }
-        let reports = try await self.reports(layout)
-        var staged = layout.members
-        for case .join(let member) in layout.staged {
-            staged.append(member)
-        }
-        let nodes = plan.perNode.map { share in
-            let member = staged.first { $0.id == share.node }
-            return ClusterAPI.Plan.Node(
-                id: share.node.description,
-                name: member?.name ?? share.node.description,
-                zone: member?.zone ?? "",
-                tokensBefore: share.tokensBefore,
-                tokensAfter: share.tokensAfter,
-                replicasBefore: share.replicasBefore,
-                replicasAfter: share.replicasAfter,
-                incoming: share.incoming,
-                outgoing: share.outgoing
-            )
-        }
-        return ClusterAPI.Plan(
-            plan: plan.id,
-            layoutVersion: layout.version.rawValue,
-            staged: Self.staged(layout),
-            nodes: nodes,
-            movedReplicas: plan.movedReplicas,
-            movedReplicasMinimum: plan.movedReplicasMinimum,
-            movedBytes: Self.movedBytes(plan, layout, reports),
-            saturatedZones: plan.saturatedZones.map(\.zone)
         )
     }
 
@@ -181,61 +119,34 @@ struct ClusterService: Sendable {
         return status
     }
 
-    func join(_ request: ClusterAPI.JoinRequest) async throws -> ClusterAPI.Status {
-        guard let layout = self.node.layout else { throw Self.notInitialised }
-        let member = try await self.introductions.stranger(at: request.peer, of: layout)
-        return try await self.ask(.stage(.join(member)))
-    }
-
-    func leave(_ request: ClusterAPI.LeaveRequest) async throws -> ClusterAPI.Status {
-        guard let layout = self.node.layout else { throw Self.notInitialised }
-        guard let member = layout.members.first(where: { $0.name == request.node || $0.id.description == request.node })
-        else {
-            let names = layout.members.map(\.name).joined(separator: ", ")
-            throw ClusterAPI.Failure(
-                code: "unknown_node",
-                message: "no member is called \(request.node); members are \(names)"
-            )
-        }
-        return try await self.ask(.stage(.leave(member.id)))
-    }
-
     func clear() async throws -> ClusterAPI.Status {
         try await self.ask(.clearStaged)
     }
 
-    func commit(_ request: ClusterAPI.CommitRequest) async throws -> ClusterAPI.Status {
-        try await self.ask(.commit(planID: request.plan))
-    }
-
-    private func ask(_ request: ControlCore.OperatorRequest) async throws -> ClusterAPI.Status {
+    /// - Parameter notes: Told with the status if the step is taken.
+    func ask(_ request: ControlCore.OperatorRequest, notes: [String] = []) async throws -> ClusterAPI.Status {
         let result = try await self.control.operatorAsked(request)
         switch result {
         case .done:
-            return try await self.status()
+            var status = try await self.status()
+            if !notes.isEmpty { status.notes = notes }
+            return status
         case .refused(let refusal):
             throw OperatorText.failure(refusal, self.node.layout)
-        case .unreachable(let nodes):
-            let names = nodes.map { self.node.layout?.member($0)?.name ?? $0.description }
-            throw ClusterAPI.Failure(
-                code: "members_unreachable",
-                message: "membership steps need every member, and these did not answer: "
-                    + (names.isEmpty ? "unknown" : names.joined(separator: ", "))
-                    + "; start them and ask again (reads and writes are not affected)"
-            )
+        case .unreachable(let missing, let needed, let voters):
+            throw OperatorText.unreachable(missing, needed: needed, of: voters, self.node.layout)
         }
     }
 
     // MARK: Figures of the members
 
-    /// What each member that answers says of itself.
+    /// What each member, and each node that is staged to join, says of itself if it answers.
     func reports(_ layout: Layout) async throws -> [NodeID: NodeReport] {
         let connected = try await self.control.connectedNodes()
+        let nodes = layout.members.map(\.id) + layout.staged.compactMap { $0.joiner?.id }
         return await withTaskGroup(of: (NodeID, NodeReport?).self) { group in
-            for member in layout.members {
-                group.addTask {
-                    (member.id, await self.report(of: member.id, isConnected: connected.contains(member.id)))
-                }
+            for node in nodes {
+                group.addTask { (node, await self.report(of: node, isConnected: connected.contains(node))) }
             }
             var reports: [NodeID: NodeReport] = [:]
             for await (id, report) in group {
@@ -268,6 +179,8 @@ struct ClusterService: Sendable {
                 + "take it in with 'quire cluster join'"
         )
     }
+
+    // MARK: Parts
 
     private static func status(
         of member: Member,
@@ -307,43 +220,5 @@ struct ClusterService: Sendable {
         status.seen = seen
         status.told = told
         return status
-    }
-
-    private static func staged(_ layout: Layout) -> [ClusterAPI.Staged] {
-        layout.staged.map { change in
-            switch change {
-            case .join(let member):
-                return .init(action: "join", node: member.id.description, name: member.name, zone: member.zone)
-            case .leave(let id):
-                let member = layout.member(id)
-                return .init(action: "leave", node: id.description, name: member?.name ?? "", zone: member?.zone ?? "")
-            }
-        }
-    }
-
-    static func change(_ layout: Layout) -> ClusterAPI.Change? {
-        guard let change = layout.change else { return nil }
-        return ClusterAPI.Change(
-            plan: change.planID,
-            isFinished: change.isFinished,
-            movedReplicas: change.movedReplicas,
-            movedReplicasMinimum: change.movedReplicasMinimum,
-            dualWrite: layout.moves.count { $0.phase == .dualWrite },
-            readNew: layout.moves.count { $0.phase == .readNew },
-            draining: layout.moves.count { $0.phase == .draining }
-        )
-    }
-
-    /// The sizes of the files that will be copied; `nil` when no holder of one of them answered.
-    private static func movedBytes(_ plan: LayoutPlan, _ layout: Layout, _ reports: [NodeID: NodeReport]) -> Int? {
-        var total = 0
-        for move in plan.moves {
-            let sizes = layout.readRow(of: move.partition).compactMap { node in
-                reports[node].map { $0.partitionBytes[move.partition.rawValue] ?? 0 }
-            }
-            guard let size = sizes.max() else { return nil }
-            total += size
-        }
-        return total
     }
 }

@@ -13,18 +13,23 @@ struct HTTPServer: Sendable {
     let control: ControlLoop
     let cluster: ClusterService
     let tasks: TaskRegistry
+    let maintenance: MaintenanceService
 
     func router() -> Router<BasicRequestContext> {
         let router = Router()
         router.get("/livez") { _, _ in "ok\n" }
         router.get("/readyz") { _, _ in self.readiness() }
         self.addClusterRoutes(to: router)
+        self.addOperationRoutes(to: router)
         self.addBackgroundRoutes(to: router)
         self.addTaskRoutes(to: router)
         return router
     }
 
     private func readiness() -> Response {
+        guard !self.node.isDraining else {
+            return Self.text(.serviceUnavailable, "this node is under maintenance\n")
+        }
         let isMember = self.node.layout?.member(self.node.member.id) != nil
         if isMember, self.control.currentServices != nil {
             return Self.text(.ok, "ready\n")
@@ -35,7 +40,12 @@ struct HTTPServer: Sendable {
     private func addClusterRoutes(to router: Router<BasicRequestContext>) {
         let cluster = self.cluster
         router.get("/v1/cluster") { _, _ in await Self.answer { try await cluster.status() } }
-        router.get("/v1/cluster/plan") { _, _ in await Self.answer { try await cluster.plan() } }
+        router.get("/v1/cluster/plan") { request, _ in
+            await Self.answer {
+                let maximum = request.uri.queryParameters["snapshotAgeMaxSeconds"].flatMap { Int($0) }
+                return try await cluster.plan(snapshotAgeMaxSeconds: maximum)
+            }
+        }
         router.get("/v1/cluster/roots") { _, _ in await Self.answer { try await cluster.roots() } }
         router.get("/v1/transfers") { _, _ in await Self.answer { try await cluster.transfers() } }
         router.get("/v1/cluster/layout") { _, _ in
@@ -55,16 +65,29 @@ struct HTTPServer: Sendable {
         router.post("/v1/cluster/init") { request, _ in
             await Self.answer { try await cluster.initialise(try await Self.decode(request)) }
         }
-        router.post("/v1/cluster/join") { request, _ in
-            await Self.answer { try await cluster.join(try await Self.decode(request)) }
-        }
-        router.post("/v1/cluster/leave") { request, _ in
-            await Self.answer { try await cluster.leave(try await Self.decode(request)) }
-        }
         router.post("/v1/cluster/commit") { request, _ in
             await Self.answer { try await cluster.commit(try await Self.decode(request)) }
         }
         router.delete("/v1/cluster/staged") { _, _ in await Self.answer { try await cluster.clear() } }
+    }
+
+    private func addOperationRoutes(to router: Router<BasicRequestContext>) {
+        let cluster = self.cluster
+        let maintenance = self.maintenance
+        router.post("/v1/cluster/stage") { request, _ in
+            await Self.answer { try await cluster.stage(try await Self.decode(request)) }
+        }
+        router.post("/v1/cluster/operation") { request, _ in
+            await Self.answer { try await cluster.operate(try await Self.decode(request)) }
+        }
+        router.post("/v1/cluster/recover") { request, _ in
+            await Self.answer { try await cluster.recover(try await Self.decode(request)) }
+        }
+        router.get("/v1/cluster/history") { _, _ in await Self.answer { try await cluster.history() } }
+        router.get("/v1/cluster/undo") { _, _ in await Self.answer { try await cluster.undoPreview() } }
+        router.get("/v1/node/drain") { _, _ in await Self.answer { try await maintenance.state() } }
+        router.post("/v1/node/drain") { _, _ in await Self.answer { try await maintenance.drain() } }
+        router.delete("/v1/node/drain") { _, _ in await Self.answer { try await maintenance.undrain() } }
     }
 
     private func addBackgroundRoutes(to router: Router<BasicRequestContext>) {

@@ -7,11 +7,13 @@ struct MemberView: Sendable {
     private let sights: [NodeID: ControlLoop.Sight]
     /// What turns the times of the control path into milliseconds since 1970.
     private let epoch: Duration
+    private let now: Duration
 
     init(of members: [Member], at control: ControlLoop) async throws {
         let (now, sights) = try await control.sights(of: members.map(\.id))
         self.node = control.node.member.id
         self.sights = sights
+        self.now = now
         self.epoch = .milliseconds(Int64(MachineClock.wallMilliseconds)) - now
     }
 
@@ -23,6 +25,13 @@ struct MemberView: Sendable {
             sinceMilliseconds: self.milliseconds(view.since),
             lastHeardMilliseconds: view.lastHeard.map(self.milliseconds)
         )
+    }
+
+    /// For how long a member has not answered; `nil` while it does, and for this node itself.
+    func silentSeconds(of member: NodeID) -> Int? {
+        guard member != self.node, let view = self.sights[member]?.view, view.state != .reachable else { return nil }
+        let since = view.lastHeard ?? view.since
+        return max(0, Int((self.now - since) / .seconds(1)))
     }
 
     func told(by member: NodeID) -> ClusterAPI.Gossip? {

@@ -23,6 +23,8 @@ package struct NodeConfiguration: Sendable {
     /// Background work steps back when clients' p99 is above this.
     package var latencyTarget: Duration
     package var tombstones = TombstoneSettings()
+    /// How long a finished change of capacity can be taken back; as long, files that moved away are kept.
+    package var undoWindow = Duration.seconds(24 * 3600)
     /// Peer addresses at which other nodes of the cluster may be found (Dynamo §4.8.2).
     package var seeds: [Endpoint]
 

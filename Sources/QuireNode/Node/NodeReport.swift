@@ -18,18 +18,26 @@ struct NodeReport: Codable, Sendable {
     var collection: TombstoneReport?
     /// Of nodes of this version or a later one.
     var work: BackgroundAPI.Work?
+    /// Partitions of which a file is kept in `retired/`, ascending.
+    var retiredPartitions: [Int]?
+
+    /// What a node without a storage can tell.
+    init(of node: NodeRuntime) {
+        self.layoutVersion = node.layoutVersion.rawValue
+        self.records = 0
+        self.storedBytes = 0
+        self.partitionBytes = [:]
+        self.diskFreeBytes = Self.freeBytes(at: node.configuration.dataDirectory)
+        self.quarantined = []
+        self.incoming = []
+    }
 
     static func collect(node: NodeRuntime, services: NodeServices) async -> NodeReport {
-        var report = NodeReport(
-            layoutVersion: node.layoutVersion.rawValue,
-            records: 0,
-            storedBytes: 0,
-            partitionBytes: [:],
-            diskFreeBytes: self.freeBytes(at: node.configuration.dataDirectory),
-            quarantined: [],
-            incoming: services.moves.incoming,
-            work: services.background.work
-        )
+        var report = NodeReport(of: node)
+        report.incoming = services.moves.incoming
+        report.work = services.background.work
+        // Unknown, then: a directory that cannot be read has its own alarms.
+        report.retiredPartitions = try? Set(services.storage.engine.retiredCopies().map(\.partition.rawValue)).sorted()
         // A storage that is stopping has no figures; the rest is still worth telling.
         guard var statistics = try? await services.storage.engine.statistics() else { return report }
         // A partition that was not touched since the start has not been counted: reading its leaves opens it.

@@ -11,6 +11,8 @@ final class NodeRuntime: Sendable {
         /// Of each event loop; the sum is told to whoever asks.
         var routing: [ObjectIdentifier: RoutingCounts] = [:]
         var targets: [NodeID: PeerTarget] = [:]
+        var lastSnapshot: LastSnapshot?
+        var isDraining = false
     }
 
     let member: Member
@@ -26,7 +28,23 @@ final class NodeRuntime: Sendable {
         self.clusterKey = configuration.clusterKey
         self.configuration = configuration
         self.logger = logger
-        self.admission = AdmissionGate(.init(target: configuration.latencyTarget))
+        self.admission = AdmissionGate(.init(target: configuration.latencyTarget, step: .seconds(1), raise: 0.04))
+        self.state.withLockedValue { $0.lastSnapshot = LastSnapshot.load(from: configuration.dataDirectory) }
+    }
+
+    /// Whether the node is under maintenance: it serves no clients of its own, and takes part in all else. Ends with a
+    /// restart.
+    var isDraining: Bool {
+        get { self.state.withLockedValue { $0.isDraining } }
+        set { self.state.withLockedValue { $0.isDraining = newValue } }
+    }
+
+    /// The last snapshot that this node has made; `nil` when none is known.
+    var lastSnapshot: LastSnapshot? { self.state.withLockedValue { $0.lastSnapshot } }
+
+    func snapshotMade(_ snapshot: LastSnapshot) throws {
+        self.state.withLockedValue { $0.lastSnapshot = snapshot }
+        try snapshot.save(to: self.configuration.dataDirectory)
     }
 
     /// The layout that this node has adopted; `nil` while it belongs to no cluster.

@@ -1,6 +1,7 @@
 import Glibc
 import Hummingbird
 package import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 package import QuireCore
@@ -67,13 +68,11 @@ package struct QuireNodeProcess: Service {
         self.storeThread.start()
         let known = state.decided.flatMap { LayoutCoding.decode($0.layout) }
         let isMember = known?.member(directory.node) != nil
-        var loops: [RequestLoop] = []
-        for eventLoop in self.group.makeIterator() {
-            let loop = RequestLoop(eventLoop: eventLoop, node: node, isMember: isMember)
-            try await eventLoop.submit { loop.start() }.get()
-            loops.append(loop)
+        let layoutSeen = NIOLockedValueBox<@Sendable (LayoutVersion) -> Void>({ _ in })
+        self.loops = try await Self.startLoops(of: self.group, node: node, isMember: isMember) { version in
+            layoutSeen.withLockedValue { $0 }(version)
         }
-        self.loops = loops
+        let loops = self.loops
         self.control = ControlLoop(
             eventLoop: self.controlGroup.next(),
             node: node,
@@ -81,6 +80,8 @@ package struct QuireNodeProcess: Service {
             store: store,
             storeThread: self.storeThread
         )
+        let control = self.control
+        layoutSeen.withLockedValue { $0 = { [weak control] version in control?.layoutSeen(version) } }
         self.control.start(state)
         let peers = PeerServer(node: node, loops: loops, control: self.control)
         let clients = ClientServer(node: node, loops: loops)
@@ -91,6 +92,26 @@ package struct QuireNodeProcess: Service {
         ]
         self.http = Self.application(node, self.control, logger)
         try directory.announce(member)
+    }
+
+    private static func startLoops(
+        of group: MultiThreadedEventLoopGroup,
+        node: NodeRuntime,
+        isMember: Bool,
+        layoutNeeded: @escaping @Sendable (LayoutVersion) -> Void
+    ) async throws -> [RequestLoop] {
+        var loops: [RequestLoop] = []
+        for eventLoop in group.makeIterator() {
+            let loop = RequestLoop(
+                eventLoop: eventLoop,
+                node: node,
+                isMember: isMember,
+                layoutNeeded: layoutNeeded
+            )
+            try await eventLoop.submit { loop.start() }.get()
+            loops.append(loop)
+        }
+        return loops
     }
 
     /// Runs until the surrounding service group is told to stop; then lets go of everything in order: no new
@@ -129,7 +150,8 @@ package struct QuireNodeProcess: Service {
             node: node,
             control: control,
             cluster: ClusterService(node: node, control: control, introductions: introductions),
-            tasks: TaskRegistry()
+            tasks: TaskRegistry(),
+            maintenance: MaintenanceService(node: node, control: control)
         )
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .notice)

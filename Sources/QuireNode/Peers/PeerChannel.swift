@@ -8,6 +8,7 @@ import QuireWire
 /// write at its end.
 final class PeerChannel: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     struct Callbacks {
@@ -20,6 +21,8 @@ final class PeerChannel: ChannelInboundHandler {
     private enum State {
         case shakingHands
         case established
+        /// What comes is not for this end any more.
+        case handedOver
         case closed
     }
 
@@ -54,7 +57,11 @@ final class PeerChannel: ChannelInboundHandler {
     func timing(of envelope: PeerEnvelope) -> MessageTiming {
         let age = self.clock.age(ofMessageSentAt: envelope.sentAtMilliseconds, now: MachineClock.elapsed)
         let budget = envelope.budgetMilliseconds
-        return MessageTiming(age: age, budget: budget == 0 ? nil : .milliseconds(Int64(clamping: budget)))
+        return MessageTiming(
+            age: age,
+            budget: budget == 0 ? nil : .milliseconds(Int64(clamping: budget)),
+            version: envelope.version
+        )
     }
 
     /// Answers a question that only serves to compare clocks.
@@ -77,12 +84,32 @@ final class PeerChannel: ChannelInboundHandler {
         self.channel?.close(promise: nil)
     }
 
+    /// Ends the exchange of messages: what comes from now on goes to `handler`, what is to be sent is written to the
+    /// channel that is returned.
+    ///
+    /// - Returns: `nil` when the connection is closed.
+    func handOver(to handler: any ChannelHandler) -> (any Channel)? {
+        guard case .established = self.state, let channel = self.channel else { return nil }
+        self.flush()
+        do {
+            try channel.pipeline.syncOperations.addHandler(handler)
+        } catch {
+            return nil
+        }
+        self.state = .handedOver
+        return channel
+    }
+
     func channelActive(context: ChannelHandlerContext) {
         self.channel = context.channel
         self.write(self.handshake.start(), context)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .handedOver = self.state {
+            context.fireChannelRead(data)
+            return
+        }
         var bytes = self.unwrapInboundIn(data)
         self.lastReceived = .now()
         if self.input.readableBytes == 0 {
@@ -95,6 +122,10 @@ final class PeerChannel: ChannelInboundHandler {
         }
         if case .established = self.state {
             self.readEnvelopes(context)
+        }
+        if case .handedOver = self.state, self.input.readableBytes > 0 {
+            context.fireChannelRead(self.wrapInboundOut(self.input))
+            self.input = ByteBuffer()
         }
         if self.input.readableBytes == 0 {
             self.input.clear(minimumCapacity: 0)

@@ -116,24 +116,25 @@ final class PeerLinkSet {
     /// - Parameters:
     ///   - sentAt: When the asker had what it sends in hand: however long it takes to get here, that counts as age.
     ///   - budget: How long the asker waits for the answer.
+    ///   - version: The layout version by which the asker counts the answer; the node's when it counts nothing.
     func ask(
         _ node: NodeID,
         correlation: UInt64,
         _ message: PeerMessage,
         sentAt: Duration,
-        budget: Duration? = nil
+        budget: Duration? = nil,
+        version: LayoutVersion? = nil
     ) {
         guard let link = self.links[node], let channel = link.channel else { return }
         link.waiting += 1
         if link.waitingSince == nil {
             link.waitingSince = .now()
         }
-        let version = self.node.layoutVersion
         channel.send(
             PeerEnvelope(
                 correlation: correlation,
                 isReply: false,
-                version: version,
+                version: version ?? self.node.layoutVersion,
                 sentAtMilliseconds: sentAt.stampMilliseconds,
                 budgetMilliseconds: budget?.stampMilliseconds ?? 0,
                 message: message

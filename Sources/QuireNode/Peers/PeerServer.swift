@@ -38,6 +38,10 @@ struct PeerServer: Sendable {
                         channel.answerClock(envelope, version: node.layoutVersion)
                         return
                     }
+                    if case .control(.readBlocks(_, let seal, let blocks)) = envelope.message {
+                        Self.stream(seal, blocks, over: channel, control)
+                        return
+                    }
                     let timing = channel.timing(of: envelope)
                     guard timing.age <= node.rules.messageLifetime || !envelope.message.carriesData else {
                         // Refused, with all that is queued behind it: a new link measures ages anew (SAFETY rule 9).
@@ -59,5 +63,22 @@ struct PeerServer: Sendable {
                 }
             )
         )
+    }
+
+    /// From here on the connection carries blocks (`BlockFrame`).
+    private static func stream(
+        _ seal: UInt64,
+        _ blocks: [Range<Int>],
+        over connection: PeerChannel,
+        _ control: ControlLoop
+    ) {
+        let wish = CompressionWish()
+        guard let services = control.currentServices,
+            let channel = connection.handOver(to: CompressionWish.Reader(wish))
+        else {
+            connection.close()
+            return
+        }
+        services.lender.stream(seal, blocks, over: channel, wish)
     }
 }

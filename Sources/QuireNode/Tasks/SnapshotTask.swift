@@ -50,12 +50,30 @@ struct SnapshotTask: Sendable {
             let parts = try await self.storePartitions(layout, id)
             let promise = self.promise(of: parts, unsettled, layout)
             try self.publish(parts.map(\.part), promise, layout, id, began, in: repository)
+            self.remember(id, promise, began)
         } catch {
             // The first error says more; an intent that stays expires.
             try? repository.withdrawIntent(of: id)
             throw error
         }
         try repository.withdrawIntent(of: id)
+    }
+
+    /// For the pre-flight checks of a change of capacity: a `fuzzy` one may lack acknowledged writes and does not count.
+    private func remember(_ id: SnapshotID, _ promise: Manifest.Promise, _ began: UTCTime) {
+        guard promise.level == .quorum else { return }
+        let snapshot = LastSnapshot(
+            repository: self.repositoryPath,
+            snapshot: id.text,
+            beganMilliseconds: Int(began.milliseconds)
+        )
+        do {
+            try self.node.snapshotMade(snapshot)
+            self.control.measureNow()
+        } catch {
+            // The snapshot is published all the same; after a restart this node knows only of the one before.
+            self.node.logger.warning("the last snapshot cannot be remembered", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Members write their own share: each must see this very directory.

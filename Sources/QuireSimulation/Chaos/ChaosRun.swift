@@ -18,6 +18,10 @@ package struct ChaosOutcome: Sendable {
     package let collectedBeforeHealing: Int
     /// How often tombstones were kept, and why.
     package let obstacles: [TombstoneObstacle: Int]
+    /// Crashes that came at steps of moves.
+    package let crashes: [CrashPoint: Int]
+    /// Changes of the membership that ended, by how.
+    package let changesEnded: [LayoutChange.Kind: Int]
 }
 
 extension SimulationConfiguration {
@@ -37,7 +41,9 @@ extension SimulationConfiguration {
             vectorEntriesMax: cluster.checker.vectorEntriesMax,
             collectedRecords: cluster.checker.collectedRecords,
             collectedBeforeHealing: cluster.checker.collectedBeforeHealing,
-            obstacles: cluster.checker.obstacles
+            obstacles: cluster.checker.obstacles,
+            crashes: cluster.crashes,
+            changesEnded: cluster.checker.changesEnded
         )
     }
 }

@@ -33,13 +33,16 @@ package enum Mutation: String, Sendable, CaseIterable {
 
     // Moves.
     case fillsFromOneReplica
-    case fillsBeforeTheBarrier
-    case drainsAtOnce
     case coversWithoutCopying
     case installsOverLiveWrites
     case writesToTheOldRowOnly
     case retiresBeforeCovered
     case votesBeforeStoring
+    case decidesAlone
+    case countsReceiptsUngiven
+    case countsReceiptsOfStoppedSessions
+    case dropsTargetsAtOnce
+    case undoesWithoutComparing
 
     // Forgetting.
     case rewritesWhatExpired
@@ -165,15 +168,6 @@ package struct PlantedDefect: Sendable {
     private static let ofMoves: [PlantedDefect] = [
         .init(.fillsFromOneReplica, 11, "L13", .thin, 200, "a newcomer covers one old replica instead of all"),
         .init(
-            .fillsBeforeTheBarrier,
-            11,
-            "L13",
-            .sluggish,
-            300,
-            "a newcomer fills itself at once, and nobody waits for older operations"
-        ),
-        .init(.drainsAtOnce, 7, "L14", .sluggish, 300, "a version is confirmed while older operations still run"),
-        .init(
             .coversWithoutCopying,
             11,
             "L13",
@@ -185,6 +179,18 @@ package struct PlantedDefect: Sendable {
         .init(.writesToTheOldRowOnly, 11, "L12", .moving, 5, "while a partition moves, only its old row is written"),
         .init(.retiresBeforeCovered, 10, "L15", .moving, 50, "a source retires its file when the move begins"),
         .init(.votesBeforeStoring, 13, "L14", .moving, 50, "a vote on a layout is answered before it is on disk"),
+        .init(.decidesAlone, 13, "L14", .rivals, 30, "a coordinator decides without asking the voters"),
+        .init(.countsReceiptsUngiven, 11, "L13", .reversing, 30, "reads turn to newcomers that gave no receipt"),
+        .init(
+            .countsReceiptsOfStoppedSessions,
+            11,
+            "L13",
+            .reversing,
+            200,
+            "the end of a transfer that was given up counts for the one that runs now"
+        ),
+        .init(.dropsTargetsAtOnce, 11, "L14", .reversing, 200, "an abort lets the new row go before it is fenced"),
+        .init(.undoesWithoutComparing, 11, "L13", .undoing, 50, "a file that comes back counts as it is"),
     ]
 
     private static let ofForgetting: [PlantedDefect] = [

@@ -34,6 +34,14 @@ package enum Scenario: String, Sendable, CaseIterable {
     case hoarding
     /// Tombstones are collected while old values come to stand-ins, and go from there.
     case returning
+    /// Two operators at once, and crashes of whoever coordinates.
+    case rivals
+    /// Changes that are aborted half-way and begun again, while messages are slow.
+    case reversing
+    /// Changes that are taken back when they are done.
+    case undoing
+    /// Nodes leave and come back while tombstones are collected.
+    case comeback
     /// Nothing goes wrong but time: joins and leaves in a row.
     case calm
 
@@ -45,11 +53,11 @@ package enum Scenario: String, Sendable, CaseIterable {
             break
         case .moving:
             configuration.spares = 1
-            configuration.membershipChanges = [.join(4), .leave(2)]
+            configuration.scripts = [.inTurn([.join(4), .leave(2)])]
             configuration.faults.gaps[.crash] = .milliseconds(1500)
         case .lossy:
             configuration.spares = 1
-            configuration.membershipChanges = [.join(4), .leave(2)]
+            configuration.scripts = [.inTurn([.join(4), .leave(2)])]
             configuration.workload.keys = 12
             configuration.workload.clients = 10
             configuration.faults = FaultMix(loss: 0.02, slowness: 0.05, gaps: Self.cuts(every: .milliseconds(700)))
@@ -78,7 +86,9 @@ package enum Scenario: String, Sendable, CaseIterable {
             configuration.workload.pauseMax = 4000
         case .sloppy, .lonely, .wandering, .sluggish, .thin, .calm:
             self.spread(&configuration)
-        case .forgetful, .straggling, .hoarding, .returning:
+        case .rivals, .reversing, .undoing:
+            self.turn(&configuration)
+        case .forgetful, .straggling, .hoarding, .returning, .comeback:
             self.forget(&configuration)
         }
         return configuration
@@ -87,7 +97,8 @@ package enum Scenario: String, Sendable, CaseIterable {
     /// Stand-ins, and rows that move.
     private func spread(_ configuration: inout SimulationConfiguration) {
         switch self {
-        case .steady, .moving, .lossy, .disks, .clocks, .pauses, .hot, .forgetful, .straggling, .hoarding, .returning:
+        case .steady, .moving, .lossy, .disks, .clocks, .pauses, .hot, .forgetful, .straggling, .hoarding, .returning,
+            .comeback, .rivals, .reversing, .undoing:
             preconditionFailure("\(self) is configured elsewhere")
         case .sloppy:
             configuration.founders = 6
@@ -104,12 +115,12 @@ package enum Scenario: String, Sendable, CaseIterable {
         case .wandering:
             configuration.founders = 4
             configuration.spares = 2
-            configuration.membershipChanges = [.join(5), .join(6), .leave(1), .leave(2)]
+            configuration.scripts = [.inTurn([.join(5), .join(6), .leave(1), .leave(2)])]
             configuration.quorums = QuorumSettings(replicaCount: 2, readQuorum: 1, writeQuorum: 2)
             configuration.faults = FaultMix(loss: 0.01, slowness: 0.02, gaps: [.isolation: .milliseconds(700)])
         case .sluggish:
             configuration.spares = 2
-            configuration.membershipChanges = [.join(4), .leave(2), .join(5), .leave(1)]
+            configuration.scripts = [.inTurn([.join(4), .leave(2), .join(5), .leave(1)])]
             configuration.quorums = QuorumSettings(replicaCount: 3, readQuorum: 1, writeQuorum: 3)
             configuration.repairs = false
             configuration.workload = WorkloadMix([.register: 3, .churn: 1])
@@ -121,7 +132,7 @@ package enum Scenario: String, Sendable, CaseIterable {
             configuration.faults = FaultMix(loss: 0.003, slowness: 0.15, clockSkewMilliseconds: 1000)
         case .thin:
             configuration.spares = 2
-            configuration.membershipChanges = [.join(4), .leave(2), .join(5), .leave(1)]
+            configuration.scripts = [.inTurn([.join(4), .leave(2), .join(5), .leave(1)])]
             configuration.repairs = false
             configuration.workload = WorkloadMix([.register: 3])
             configuration.workload.keys = 60
@@ -132,8 +143,48 @@ package enum Scenario: String, Sendable, CaseIterable {
             configuration.faults = FaultMix(loss: 0.05, slowness: 0.05)
         case .calm:
             configuration.spares = 2
-            configuration.membershipChanges = [.join(4), .join(5), .leave(1), .leave(4)]
+            configuration.scripts = [.inTurn([.join(4), .join(5), .leave(1), .leave(4)])]
             configuration.faults = .none
+        }
+    }
+
+    /// Operators who change their minds, or do not know of each other.
+    private func turn(_ configuration: inout SimulationConfiguration) {
+        configuration.spares = 2
+        configuration.healTimeout = .seconds(120)
+        configuration.workload.keys = 8
+        configuration.workload.pauseMax = 10_000
+        switch self {
+        case .rivals:
+            configuration.scripts = [
+                .inTurn([.join(4), .leave(2), .join(2)]),
+                MembershipScript([
+                    .wait(milliseconds: 100), .change([.setWeight(1, 200)]), .pause, .resume, .abort, .settle,
+                    .change([.join(5)]),
+                ]),
+            ]
+            configuration.faults.gaps = [.crash: .milliseconds(500), .split: .milliseconds(900)]
+        case .reversing:
+            configuration.founders = 4
+            configuration.duration = .seconds(7)
+            let again: [MembershipOperation] = [.progress(30), .abort, .settle, .change([.join(5), .leave(2)])]
+            configuration.scripts = [MembershipScript([.change([.join(5), .leave(2)])] + again + again + [.settle])]
+            configuration.workload = WorkloadMix([.register: 3, .churn: 1])
+            configuration.workload.keys = 12
+            configuration.workload.clients = 10
+            configuration.workload.pauseMax = 4000
+            configuration.repairs = false
+            configuration.faults = FaultMix(loss: 0.003, slowness: 0.15, gaps: [.isolation: .seconds(2)])
+        default:
+            configuration.scripts = [
+                MembershipScript([
+                    .change([.join(4)]), .settle, .wait(milliseconds: 800), .undo, .settle,
+                    .change([.leave(3), .join(5)]), .settle, .wait(milliseconds: 800), .undo, .settle,
+                ])
+            ]
+            configuration.duration = .seconds(7)
+            configuration.repairs = false
+            configuration.faults.gaps = [.crash: .seconds(2)]
         }
     }
 
@@ -170,6 +221,13 @@ package enum Scenario: String, Sendable, CaseIterable {
             )
             configuration.faults.latenessMilliseconds = 20...250
             configuration.faults.lateDuplication = 0.8
+        case .comeback:
+            configuration.scripts = [
+                MembershipScript([
+                    .change([.leave(5)]), .settle, .closeUndo, .wait(milliseconds: 2500), .change([.join(5)]), .settle,
+                ])
+            ]
+            configuration.faults = FaultMix()
         default:
             configuration.workload.weights[.fading] = 1
             configuration.faults.gaps = [.crash: .seconds(3), .isolation: .seconds(3)]

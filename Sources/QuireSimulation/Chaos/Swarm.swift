@@ -54,7 +54,7 @@ extension SimulationConfiguration {
         if random.chance(0.7) { changes.append(.leave(Int.random(in: 1...self.founders, using: &random))) }
         if random.chance(0.3), self.founders > 1 { changes.append(.leave(self.founders + 1)) }
         if random.chance(0.2), changes.contains(.leave(self.founders + 1)) { changes.append(.join(self.founders + 1)) }
-        self.membershipChanges = changes
+        self.scripts = [.inTurn(changes)]
     }
 }
 

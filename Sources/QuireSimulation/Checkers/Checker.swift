@@ -274,10 +274,22 @@ package final class Checker {
         }
         guard let acknowledged = self.acknowledgedAt[shown] else { return }
         for write in self.plainWrites[key] ?? [] where write.began > acknowledged && write.ended < operation.began {
+            guard !self.wasReplacedCausally(write.number, key, in: record) else { continue }
             self.violated(
                 "plain read \(operation.number) shows write \(shown), which plain write \(write.number) replaced"
             )
             return
+        }
+    }
+
+    /// A causal write that had seen the later of two plain writes, and not the earlier one, leaves the earlier: whether a
+    /// plain read shows that or the causal one is a question of clocks again.
+    private func wasReplacedCausally(_ number: UInt64, _ key: Key, in record: Record) -> Bool {
+        guard self.causalKeys.contains(key), let history = self.histories[key] else { return false }
+        let replaced = history.accounted(record).subtracting(history.shown(record))
+        return history.versions.indices.contains { index in
+            guard replaced.contains(index), let value = history.versions[index].value else { return false }
+            return Payload.number(in: value) == number
         }
     }
 
@@ -317,6 +329,8 @@ package final class Checker {
 
     // MARK: Layouts
 
+    package var changesEnded: [LayoutChange.Kind: Int] { self.layouts.ended }
+
     func adopted(_ layout: Layout, as bytes: [UInt8], by node: NodeID) {
         self.check(self.layouts.adopted(layout, as: bytes, by: node))
     }
@@ -325,11 +339,10 @@ package final class Checker {
     ///
     /// - Parameters:
     ///   - held: What each node of the new row accounts for on its disk.
-    ///   - silent: How many more nodes the row has, which answer nobody.
-    func readsTurned(to held: [VersionSet], of key: Key, besides silent: Int) {
+    ///   - readQuorum: R of the new row.
+    func readsTurned(to held: [VersionSet], of key: Key, readQuorum: Int) {
         guard let history = self.histories[key] else { return }
         let quorums = self.configuration.quorums
-        let readQuorum = min(quorums.readQuorum, held.count + silent)
         guard held.count >= readQuorum else { return }
         var count = VersionCount(upTo: held.count)
         held.forEach { count.add($0) }
@@ -366,7 +379,7 @@ extension ClientFailure {
     /// Nothing was stored, and nothing of it will ever be seen.
     var isSure: Bool {
         switch self {
-        case .notInitialised, .starting, .overloaded, .invalid: true
+        case .notInitialised, .starting, .draining, .overloaded, .invalid: true
         case .quorumLost, .notDurable: false
         }
     }

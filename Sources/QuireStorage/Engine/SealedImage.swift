@@ -3,7 +3,8 @@ package import QuireCore
 /// A partition file that holds still: between seal and release its main file does not change, while writes go
 /// on into its WAL (SAFETY rule 16).
 package struct SealedImage: Sendable, Hashable {
-    package static let blockBytes = 1 << 20
+    /// Small enough to stay in a core's cache from the socket through the check to the page cache.
+    package static let blockBytes = 256 << 10
 
     /// Names the seal; never reused in one life of an engine.
     package let id: UInt64

@@ -118,8 +118,9 @@ extension ShardCore {
 
     /// Moves the complete file of a partition aside; the log no longer brings its records back.
     ///
+    /// - Parameter version: The layout by which the partition belongs elsewhere.
     /// - Returns: Where the file is now; `nil` when there was none.
-    func retire(_ partition: PartitionID) throws -> String? {
+    func retire(_ partition: PartitionID, at version: LayoutVersion) throws -> String? {
         let state = self.state(of: .replica(partition))
         if let reason = state.quarantine { throw self.quarantineError(state, reason) }
         guard self.seals[state.store] == nil else { throw self.sealHeldError(partition) }
@@ -133,7 +134,7 @@ extension ShardCore {
         // First the log, then the name: what the log forgets is in the file, wherever a crash leaves it.
         try self.logRetirement(of: state)
         let path = self.directory.file(of: state.store)
-        let target = "\(self.directory.retired)/\(partition)-\(self.configuration.now()).db"
+        let target = self.directory.retiredFile(of: partition, at: version, milliseconds: self.configuration.now())
         try FileSystem.move(path, to: target)
         try FileSystem.removeCompanions(of: path)
         try FileSystem.syncDirectory(self.directory.retired)

@@ -51,15 +51,9 @@ extension ShardCore {
 
     /// One block of a sealed image; its header says "no WAL", so that a copy opens everywhere.
     func readBlock(_ seal: SealedImage, index: Int) throws -> [UInt8] {
-        self.expireSeals(now: self.configuration.now())
         let state = self.state(of: .replica(seal.partition))
-        guard let image = self.seals[state.store]?.images[seal.id], let file = try self.file(of: state) else {
-            throw StorageError(
-                .sealExpired,
-                "the seal \(seal.id) of partition \(seal.partition) is gone: seal it again",
-                partition: seal.partition
-            )
-        }
+        guard self.holds(seal), let file = try self.file(of: state) else { throw self.sealExpiredError(seal) }
+        let image = seal
         guard index >= 0, index < image.blockCount else {
             throw StorageError(.inputOutput, "block \(index) of \(image.blockCount)", partition: seal.partition)
         }
@@ -74,6 +68,27 @@ extension ShardCore {
         } catch {
             throw self.controlFailure(error, state)
         }
+    }
+
+    /// The sealed file for readers on other threads; what they read is good as long as the seal is held.
+    func open(_ seal: SealedImage) throws -> SealedFile {
+        guard self.holds(seal), let file = try self.file(of: self.state(of: .replica(seal.partition))) else {
+            throw self.sealExpiredError(seal)
+        }
+        return SealedFile(seal, of: try file.mainFile())
+    }
+
+    func holds(_ seal: SealedImage) -> Bool {
+        self.expireSeals(now: self.configuration.now())
+        return self.seals[.replica(seal.partition)]?.images[seal.id] != nil
+    }
+
+    private func sealExpiredError(_ seal: SealedImage) -> StorageError {
+        StorageError(
+            .sealExpired,
+            "the seal \(seal.id) of partition \(seal.partition) is gone: seal it again",
+            partition: seal.partition
+        )
     }
 
     func unseal(_ seal: SealedImage) {

@@ -76,6 +76,18 @@ package final class StorageEngine: Sendable {
         try await self.shard(of: seal.partition).perform { try $0.readBlock(seal, index: index) }
     }
 
+    /// The sealed file for readers that need no shard for each block.
+    ///
+    /// - Throws: `sealExpired` when the seal is gone.
+    package func open(_ seal: SealedImage) async throws -> SealedFile {
+        try await self.shard(of: seal.partition).perform { try $0.open(seal) }
+    }
+
+    /// Whether what was read under the seal until now is the image.
+    package func holds(_ seal: SealedImage) async throws -> Bool {
+        try await self.shard(of: seal.partition).perform { $0.holds(seal) }
+    }
+
     /// Releasing what is gone does nothing.
     package func unseal(_ seal: SealedImage) async throws {
         try await self.shard(of: seal.partition).perform { $0.unseal(seal) }
@@ -83,7 +95,8 @@ package final class StorageEngine: Sendable {
 
     // MARK: Files
 
-    /// A name in `incoming/` to which an image may be downloaded; removed at the next start.
+    /// A name in `incoming/` to which an image may be downloaded; removed at the next start, unless it is `<p>.db` and
+    /// `<p>.note` is there too.
     package func incomingPath(named name: String) -> String {
         "\(self.directory.incoming)/\(name)"
     }
@@ -95,22 +108,21 @@ package final class StorageEngine: Sendable {
     /// - Parameter path: In `incoming/`; the file is taken away. Untouched when this throws `corruptFile` or
     ///   `foreignData`.
     package func install(_ partition: PartitionID, imageAt path: String) async throws {
-        let configuration = self.configuration
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            DispatchQueue.global().async {
-                continuation.resume(
-                    with: Result { try Self.check(imageAt: path, of: partition, configuration: configuration) }
-                )
-            }
-        }
+        try await Self.offThread { try self.check(partition, imageAt: path) }
+        try await self.install(partition, checkedImageAt: path)
+    }
+
+    /// The second half of `install`, for an image that has passed `check` and was not touched since.
+    package func install(_ partition: PartitionID, checkedImageAt path: String) async throws {
         try await self.shard(of: partition).perform { try $0.install(partition, imagePath: path) }
     }
 
     /// Moves the partition's file to `retired/`.
     ///
+    /// - Parameter version: The layout by which the partition belongs elsewhere.
     /// - Returns: Where it is; `nil` when there was none.
-    package func retire(_ partition: PartitionID) async throws -> String? {
-        try await self.shard(of: partition).perform { try $0.retire(partition) }
+    package func retire(_ partition: PartitionID, at version: LayoutVersion) async throws -> String? {
+        try await self.shard(of: partition).perform { try $0.retire(partition, at: version) }
     }
 
     /// Ends a quarantine without an image: the partition begins anew, empty but for what the log still holds.
@@ -200,16 +212,25 @@ package final class StorageEngine: Sendable {
         self.shards[partition.rawValue % self.shards.count]
     }
 
-    private static func check(
-        imageAt path: String,
-        of partition: PartitionID,
-        configuration: StorageConfiguration
-    ) throws {
+    static func offThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(with: Swift.Result { try body() })
+            }
+        }
+    }
+
+    /// The first half of `install`: whether the image is a sound replica of the partition. Blocks for long.
+    package func check(_ partition: PartitionID, imageAt path: String) throws {
         // A left-over WAL beside the image would be replayed over it.
         try FileSystem.removeCompanions(of: path)
-        let reader = try PartitionImageReader(path: path, expecting: configuration.identity(of: .replica(partition)))
+        let reader = try PartitionImageReader(
+            path: path,
+            expecting: self.configuration.identity(of: .replica(partition))
+        )
+        try reader.map()
         try reader.checkStructure()
-        try reader.checkContent(digester: configuration.digester)
+        try reader.checkContent(digester: self.configuration.digester)
     }
 
     private static func storageError(_ error: any Error) -> StorageError {

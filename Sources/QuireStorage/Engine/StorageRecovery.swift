@@ -28,12 +28,36 @@ struct StorageRecovery {
     /// - Returns: Partitions whose former file waits to be merged.
     private func cleanIncoming() throws -> [PartitionID] {
         let suffix = ".live.db"
-        for name in try FileSystem.list(self.directory.incoming) where !name.hasSuffix(suffix) {
+        try self.returnReviving()
+        let partial = try self.partialImages()
+        for name in try FileSystem.list(self.directory.incoming)
+        where !name.hasSuffix(suffix) && !partial.contains(name) {
             try FileSystem.removeTree("\(self.directory.incoming)/\(name)")
         }
         try self.directory.cleanHints()
         let partitions = try self.directory.partitions(in: self.directory.incoming, suffix: suffix).filter(self.isKnown)
         return try partitions.filter { try !self.restoreLiveFile(of: $0) }
+    }
+
+    /// Names of images, and of the notes beside them, with which an interrupted pull can go on.
+    private func partialImages() throws(StorageError) -> Set<String> {
+        let names = Set(try FileSystem.list(self.directory.incoming))
+        let notes = try self.directory.partitions(in: self.directory.incoming, suffix: ".note").filter(self.isKnown)
+        let complete = notes.filter { names.contains("\($0).db") }
+        return Set(complete.flatMap { ["\($0).db", "\($0).note"] })
+    }
+
+    /// Puts retired files back that did not become live, each with the WAL that may complete it.
+    private func returnReviving() throws(StorageError) {
+        let suffix = DataDirectory.revivingSuffix
+        for name in try FileSystem.list(self.directory.incoming) where name.hasSuffix(suffix) {
+            let path = "\(self.directory.incoming)/\(name)"
+            let retired = "\(self.directory.retired)/\(name.dropLast(suffix.count)).db"
+            // The WAL first: a file without it may be half a checkpoint.
+            if FileSystem.exists(path + "-wal") { try FileSystem.move(path + "-wal", to: retired + "-wal") }
+            try FileSystem.move(path, to: retired)
+            try FileSystem.syncDirectory(self.directory.retired)
+        }
     }
 
     private func restoreLiveFile(of partition: PartitionID) throws -> Bool {

@@ -9,9 +9,12 @@ import QuireCore
 /// log/                      see `LogFormat`
 /// partitions/<p>.db         see `PartitionSchema`
 /// hints/<p>.db              the same for what this node holds as a stand-in; only while there is something
-/// incoming/                 downloads, files being made; emptied at start
+/// incoming/                 downloads, files being made; emptied at start, but for what follows
+/// incoming/<p>.db, <p>.note  an image that was not pulled completely, and what is known of it: the pull goes on
+/// incoming/<name>.revive.db  the retired file <name>.db on its way back; goes back to retired/ at start
 /// incoming/<p>.live.db      the former file of a partition that is being replaced by an image; kept until merged
-/// retired/<p>-<unixms>.db   files of partitions that moved away
+/// retired/<p>-<v>-<unixms>.db  files of partitions that moved away, by layout version v; without `<v>-` in files of
+///                           earlier releases
 /// quarantine/<p>-<unixms>.db  damaged files (with their -wal), and <p>.reason: the partition is set aside;
 ///                           `hints-<p>` instead of `<p>` for a hint store
 /// ```
@@ -31,6 +34,16 @@ struct DataDirectory: Sendable {
     func file(of store: StoreID) -> String { "\(self.home(of: store))/\(store.partition).db" }
     func newFile(of store: StoreID) -> String { "\(self.incoming)/\(Self.name(of: store)).new.db" }
     func liveFile(of partition: PartitionID) -> String { "\(self.incoming)/\(partition).live.db" }
+    func retiredFile(of partition: PartitionID, at version: LayoutVersion, milliseconds: UInt64) -> String {
+        "\(self.retired)/\(partition)-\(version.rawValue)-\(milliseconds).db"
+    }
+
+    static let revivingSuffix = ".revive.db"
+
+    func revivingFile(of copy: RetiredCopy) -> String {
+        "\(self.incoming)/\(copy.name)\(Self.revivingSuffix)"
+    }
+
     func reason(of store: StoreID) -> String { "\(self.quarantine)/\(Self.name(of: store)).reason" }
 
     /// Where a damaged file is moved.

@@ -1,3 +1,4 @@
+import CSQLite
 import Glibc
 
 /// The few calls to the operating system that SQLite does not make for us.
@@ -46,6 +47,11 @@ package enum FileSystem {
         guard descriptor >= 0 else { throw self.failure("open", path) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw self.failure("sync", path) }
+    }
+
+    /// Lets the kernel begin to write this part of a file to disk: a sync later finds less to do.
+    package static func beginWriteback(_ range: Range<Int>, of descriptor: Int32) {
+        quire_begin_writeback(descriptor, Int64(range.lowerBound), Int64(range.count))
     }
 
     package static func move(_ source: String, to target: String) throws(StorageError) {

@@ -208,6 +208,8 @@ final class PartitionFile {
 
     func mainFileBytes() throws -> Int { try self.database.mainFileBytes() }
 
+    func mainFile() throws -> MainFile { try self.database.mainFile() }
+
     func readMainFile(_ range: Range<Int>) throws -> [UInt8] { try self.database.readMainFile(range) }
 
     /// A page of records in scan order.

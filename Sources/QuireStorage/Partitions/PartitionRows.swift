@@ -52,7 +52,8 @@ enum PartitionRows {
         return rows
     }
 
-    private static func row(_ statement: SQLiteStatement, path: String) throws -> PartitionRow {
+    /// - Parameter statement: On a row of hash, key, record.
+    static func row(_ statement: SQLiteStatement, path: String) throws -> PartitionRow {
         let hash = PartitionSchema.hash(statement.integer(0))
         let encoded = statement.bytes(2)
         guard let key = Key(statement.bytes(1)), key.hash == hash else {

@@ -25,6 +25,7 @@ package final class SQLiteDatabase {
     package let path: String
     private var handle: OpaquePointer?
     private let walPages: UnsafeMutablePointer<Int32>
+    private var rawFile: MainFile?
 
     private static let libraryIsConfigured: Bool =
         quire_sqlite_configure_multithread() == SQLITE_OK && quire_sqlite_configure_page_cache() == SQLITE_OK
@@ -35,6 +36,7 @@ package final class SQLiteDatabase {
         self.path = path
         self.walPages = .allocate(capacity: 1)
         self.walPages.initialize(to: 0)
+        self.rawFile = mode == .existing ? MainFile.left(at: path) : nil
         let result = sqlite3_open_v2(Self.name(of: path, mode: mode), &self.handle, Self.flags(for: mode), nil)
         guard result == SQLITE_OK else {
             let error = self.error(code: result)
@@ -44,8 +46,10 @@ package final class SQLiteDatabase {
         sqlite3_extended_result_codes(self.handle, 1)
     }
 
+    /// Statements hold the database: none is left, so SQLite's descriptor is closed when `close` returns.
     deinit {
         self.close()
+        self.rawFile?.disconnect()
         self.walPages.deallocate()
     }
 
@@ -136,6 +140,14 @@ package final class SQLiteDatabase {
         let result = quire_sqlite_file_size(file, &size)
         guard result == SQLITE_OK else { throw self.error(code: result) }
         return Int(size)
+    }
+
+    /// The main file for readers on other threads.
+    func mainFile() throws(StorageError) -> MainFile {
+        if let file = self.rawFile { return file }
+        let file = try MainFile.open(self.path)
+        self.rawFile = file
+        return file
     }
 
     /// Reads bytes of the main file through SQLite's own descriptor, which leaves its POSIX locks alone.

@@ -85,6 +85,9 @@ package enum BackgroundAPI {
         package var storageWaitMilliseconds: Double?
         package var operations: Int
         package var failures: Int
+        /// Slices of transfers that were let go on, and that were told to wait, since the node has started.
+        package var transferSlicesGranted: Int?
+        package var transferSlicesDenied: Int?
 
         package init(
             share: Double,

@@ -16,6 +16,14 @@ package enum ClusterAPI {
         package var change: Change?
         /// The clock of the node that answered: all times here are its.
         package var nowMilliseconds: Int?
+        /// Names: the member that drives changes, as this node sees it, and those that vote on layouts.
+        package var coordinator: String?
+        package var voters: [String]?
+        /// How fast partitions may move; see `quire cluster throttle`.
+        package var bytesPerSecondMax: Int?
+        package var transfersPerNodeMax: Int?
+        /// What the asker should know about the step that was just taken.
+        package var notes: [String]?
 
         package init(
             node: NodeIdentity,
@@ -167,7 +175,7 @@ package enum ClusterAPI {
     }
 
     package struct Staged: Codable, Sendable, Equatable {
-        /// `join` or `leave`.
+        /// `join`, `leave`, `leave, lost`, `replaced by NAME`, `weight 100 → 200`, …: for people.
         package var action: String
         package var node: String
         package var name: String
@@ -184,9 +192,20 @@ package enum ClusterAPI {
     /// A running change, or the last one.
     package struct Change: Codable, Sendable, Equatable {
         package var plan: String
+        /// `planned`, `abort` or `undo`.
+        package var kind: String
+        /// `running`, `paused` or `finished`.
+        package var state: String
         package var isFinished: Bool
+        /// Whether `undo` leads back.
+        package var isUndoable: Bool
+        /// Until when, by the clock of the node that answers; `nil` when it is not, or that node did not see the end.
+        package var undoUntilMilliseconds: Int?
         package var movedReplicas: Int
         package var movedReplicasMinimum: Int
+        /// Replicas whose newcomer covers them by now, and the bytes of the files that were copied for them.
+        package var copiedReplicas: Int
+        package var copiedBytes: Int
         /// Partitions still in motion, by phase.
         package var dualWrite: Int
         package var readNew: Int
@@ -194,17 +213,27 @@ package enum ClusterAPI {
 
         package init(
             plan: String,
+            kind: String = "planned",
+            state: String = "running",
             isFinished: Bool,
+            isUndoable: Bool = false,
             movedReplicas: Int,
             movedReplicasMinimum: Int,
+            copiedReplicas: Int = 0,
+            copiedBytes: Int = 0,
             dualWrite: Int,
             readNew: Int,
             draining: Int
         ) {
             self.plan = plan
+            self.kind = kind
+            self.state = isFinished ? "finished" : state
             self.isFinished = isFinished
+            self.isUndoable = isUndoable
             self.movedReplicas = movedReplicas
             self.movedReplicasMinimum = movedReplicasMinimum
+            self.copiedReplicas = copiedReplicas
+            self.copiedBytes = copiedBytes
             self.dualWrite = dualWrite
             self.readNew = readNew
             self.draining = draining
@@ -239,25 +268,6 @@ package enum ClusterAPI {
         }
     }
 
-    /// `POST /v1/cluster/join`: stage a node that runs and belongs to no cluster.
-    package struct JoinRequest: Codable, Sendable, Equatable {
-        /// The newcomer's peer address.
-        package var peer: String
-
-        package init(peer: String) {
-            self.peer = peer
-        }
-    }
-
-    /// `POST /v1/cluster/leave`: stage the departure of a member, by name or id.
-    package struct LeaveRequest: Codable, Sendable, Equatable {
-        package var node: String
-
-        package init(node: String) {
-            self.node = node
-        }
-    }
-
     /// `GET /v1/cluster/plan`.
     package struct Plan: Codable, Sendable, Equatable {
         package struct Node: Codable, Sendable, Equatable {
@@ -270,6 +280,11 @@ package enum ClusterAPI {
             package var replicasAfter: Int
             package var incoming: Int
             package var outgoing: Int
+            /// Bytes of its partition files, of those that it receives, and that are free on its disk; `nil` when not
+            /// known.
+            package var storedBytes: Int?
+            package var incomingBytes: Int?
+            package var diskFreeBytes: Int?
 
             package init(
                 id: String,
@@ -294,6 +309,49 @@ package enum ClusterAPI {
             }
         }
 
+        package struct Link: Codable, Sendable, Equatable {
+            /// Names.
+            package var from: String
+            package var to: String
+            package var bytes: Int
+
+            package init(from: String, to: String, bytes: Int) {
+                self.from = from
+                self.to = to
+                self.bytes = bytes
+            }
+        }
+
+        /// How safe data is during the change, and before and after it; of the plan's certificate.
+        package struct Safety: Codable, Sendable, Equatable {
+            /// Of any partition at any moment of the change: replicas that answer reads and are not lost.
+            package var liveReplicasMinimum: Int
+            /// Distinct sets of nodes that hold a partition.
+            package var replicaSetsBefore: Int
+            package var replicaSetsAfter: Int
+            /// The probability that some partition loses all its replicas when as many nodes as it has replicas die at
+            /// once, any of them alike; 0...1.
+            package var lossBefore: Double
+            package var lossAfter: Double
+            /// The same for one node more; `nil` where it was not counted.
+            package var lossOfOneMoreBefore: Double?
+            package var lossOfOneMoreAfter: Double?
+
+            package init(
+                liveReplicasMinimum: Int,
+                replicaSetsBefore: Int,
+                replicaSetsAfter: Int,
+                lossBefore: Double,
+                lossAfter: Double
+            ) {
+                self.liveReplicasMinimum = liveReplicasMinimum
+                self.replicaSetsBefore = replicaSetsBefore
+                self.replicaSetsAfter = replicaSetsAfter
+                self.lossBefore = lossBefore
+                self.lossAfter = lossAfter
+            }
+        }
+
         package var plan: String
         package var layoutVersion: Int
         package var staged: [Staged]
@@ -303,6 +361,21 @@ package enum ClusterAPI {
         /// Estimated bytes to copy, from the sizes of the files now; `nil` when a holder did not answer.
         package var movedBytes: Int?
         package var saturatedZones: [String]
+        /// Replicas that would move if each staged change were committed by itself, one after the other; `nil` for one
+        /// change, and where planning them all takes too long.
+        package var movedReplicasSeparately: Int?
+        /// Bytes that are copied over each link, as far as sizes are known now; the busiest first, ten at most.
+        package var links: [Link]?
+        /// How long the copies take at the limit of `throttle`, or else at the rate of the last change; `nil` without both.
+        package var secondsEstimate: Int?
+        /// Bytes per second into each node that the estimate reckons with, and whether that is the limit.
+        package var bytesPerSecondAssumed: Int?
+        package var isAtLimit: Bool?
+        package var safety: Safety?
+        /// What a person should know before committing: what may be lost, above all.
+        package var warnings: [String]?
+        /// What `commit` will look at.
+        package var checks: [OperationsAPI.Check]?
 
         package init(
             plan: String,
@@ -312,7 +385,8 @@ package enum ClusterAPI {
             movedReplicas: Int,
             movedReplicasMinimum: Int,
             movedBytes: Int?,
-            saturatedZones: [String]
+            saturatedZones: [String],
+            checks: [OperationsAPI.Check]? = nil
         ) {
             self.plan = plan
             self.layoutVersion = layoutVersion
@@ -322,15 +396,22 @@ package enum ClusterAPI {
             self.movedReplicasMinimum = movedReplicasMinimum
             self.movedBytes = movedBytes
             self.saturatedZones = saturatedZones
+            self.checks = checks
         }
     }
 
     /// `POST /v1/cluster/commit`; answered by `Status`.
     package struct CommitRequest: Codable, Sendable, Equatable {
         package var plan: String
+        /// Names of checks that may fail.
+        package var skippedChecks: [String]?
+        /// For the check `snapshot-age`; the default is a week.
+        package var snapshotAgeMaxSeconds: Int?
 
-        package init(plan: String) {
+        package init(plan: String, skippedChecks: [String] = [], snapshotAgeMaxSeconds: Int? = nil) {
             self.plan = plan
+            self.skippedChecks = skippedChecks
+            self.snapshotAgeMaxSeconds = snapshotAgeMaxSeconds
         }
     }
 

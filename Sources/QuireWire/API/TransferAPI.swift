@@ -10,6 +10,13 @@ package enum TransferAPI {
         package var replicasDone: Int
         package var replicasTotal: Int
         package var moves: [Move]
+        /// Of all images that are copied now; `nil` while none is.
+        package var bytesPerSecond: Int?
+        /// The member that drives the change, as the node that answers sees it.
+        package var coordinator: String?
+        /// What each node may take in per second; `nil` without a limit other than admission.
+        package var bytesPerSecondMax: Int?
+        package var transfersPerNodeMax: Int?
 
         package init(
             change: ClusterAPI.Change?,
@@ -37,6 +44,20 @@ package enum TransferAPI {
         package var from: [String]
         package var to: [String]
         package var incoming: [Incoming]
+        /// What happens to it now: `fencing`, `waiting`, `sealing`, `copying`, `installing`, `covering`, `deciding`,
+        /// `handing over` or `settling`.
+        package var step: String?
+        /// Since its phase began, as far as the node that answers knows.
+        package var ageMilliseconds: Int?
+        /// Why it does not go on, if it does not, and the command that resolves it, if there is one.
+        package var blocker: String?
+        package var command: String?
+        /// The kind of blocker, for programs: see `MoveBlocker.Cause`.
+        package var cause: String?
+        /// Whether it will not go on before a person does something.
+        package var needsAction: Bool?
+        /// Replicas of the old row that do not count by the new layout yet, as the node that answers knows.
+        package var waitsForFencesOf: [String]?
 
         package init(partition: Int, phase: String, from: [String], to: [String], incoming: [Incoming]) {
             self.partition = partition
@@ -60,6 +81,16 @@ package enum TransferAPI {
         package var attempts: Int
         /// Why it does not go on, if it does not.
         package var blocker: String?
+        /// Of the image, over the last seconds; `nil` while nothing is copied.
+        package var bytesPerSecond: Int?
+        /// Until the image is here, at this rate.
+        package var etaSeconds: Int?
+        /// Bytes of the image for each byte on the wire; 1 without compression.
+        package var compressionRatio: Double?
+        /// The first block that this attempt had to pull: blocks before it were here already. `nil` when it began anew.
+        package var resumedFromBlock: Int?
+        /// Names of all replicas that are covered; the one that is copied from is `source`.
+        package var sources: [String]?
 
         package init(
             partition: Int,

@@ -39,6 +39,8 @@ extension PeerCodec {
             fields.append(text: "notInitialised")
         case .starting:
             fields.append(text: "starting")
+        case .draining:
+            fields.append(text: "draining")
         case .overloaded:
             fields.append(text: "overloaded")
         case .notDurable(let reason):
@@ -71,6 +73,7 @@ extension PeerCodec {
         case "quorumLost": return .failed(try self.quorumLost(&fields))
         case "notInitialised": return .failed(.notInitialised)
         case "starting": return .failed(.starting)
+        case "draining": return .failed(.draining)
         case "overloaded": return .failed(.overloaded)
         case "notDurable": return .failed(.notDurable(try fields.text()))
         case "invalid": return .failed(.invalid(try fields.text()))

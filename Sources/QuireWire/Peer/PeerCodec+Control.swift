@@ -8,12 +8,12 @@ import QuireCore
 ///               endpoint = text host, int port (0...65535)
 /// gossip        v                            layout        bytes
 /// nothingNewer  v                            decided       bytes
-/// adopted       v                            drain         v
-/// drained       v                            collectReceipts -
+/// adopted       v                            installFence  v
+/// fenceInstalled v                           collectReceipts -
 /// prepare       v ballot                     promise       v ballot bytes?:layout [ballot of the layout]
 /// accept        v ballot bytes:layout        accepted      v ballot
 /// refused       v ballot v:decided           receipts      array of receipt, int:hintsHeld; a receipt is
-///               flat: p text:phase u64:node text:root int:bytes text:checksum
+///               flat: p text:phase v:fence u64:node text:root int:bytes text:checksum [u64:source...]
 ///               phase = dualWrite, readNew or draining
 /// ```
 ///
@@ -41,12 +41,12 @@ extension PeerCodec {
         case .adopted(let version):
             fields.append(version)
             return .adopted
-        case .drain(let version):
+        case .installFence(let version):
             fields.append(version)
-            return .drain
-        case .drained(let version):
+            return .installFence
+        case .fenceInstalled(let version):
             fields.append(version)
-            return .drained
+            return .fenceInstalled
         case .collectReceipts:
             return .collectReceipts
         case .receipts(let receipts, let hintsHeld):
@@ -57,7 +57,7 @@ extension PeerCodec {
             return self.writeGossip(message, to: &fields)
         case .prepare, .promise, .accept, .accepted, .refused:
             return self.writeBallotMessage(message, to: &fields)
-        case .seal, .sealed, .readBlock, .block, .sealExpired, .unseal, .storeImage, .imageStored, .checkRepository,
+        case .seal, .sealed, .readBlocks, .block, .sealExpired, .unseal, .storeImage, .imageStored, .checkRepository,
             .repositoryChecked, .settleHints, .hintsSettled, .collectStatistics, .collectRoots, .statistics,
             .startRepair, .repairStarted:
             return self.writeTransfer(message, to: &fields)
@@ -111,8 +111,8 @@ extension PeerCodec {
         case .nothingNewer: return .nothingNewer(try fields.layoutVersion())
         case .decided: return .decided(try fields.bytes())
         case .adopted: return .adopted(try fields.layoutVersion())
-        case .drain: return .drain(try fields.layoutVersion())
-        case .drained: return .drained(try fields.layoutVersion())
+        case .installFence: return .installFence(try fields.layoutVersion())
+        case .fenceInstalled: return .fenceInstalled(try fields.layoutVersion())
         case .collectReceipts: return .collectReceipts
         case .receipts: return .receipts(try self.receipts(&fields), hintsHeld: try fields.integer())
         case .prepare: return .prepare(try fields.layoutVersion(), try fields.ballot())
@@ -176,10 +176,14 @@ extension PeerCodec {
         for entry in receipts {
             elements.append(entry.partition)
             elements.append(text: entry.phase.rawValue)
+            elements.append(entry.fence)
             elements.append(unsigned: entry.receipt.node.rawValue)
             elements.append(text: entry.receipt.root)
             elements.append(integer: entry.receipt.bytes)
             elements.append(text: entry.receipt.checksum)
+            var sources = PeerFields()
+            for source in entry.receipt.sources { sources.append(unsigned: source.rawValue) }
+            elements.append(.array(sources.values))
         }
         fields.append(.array(elements.values))
     }
@@ -192,13 +196,16 @@ extension PeerCodec {
             guard let phase = PartitionMove.Phase(rawValue: try elements.text()) else {
                 throw elements.malformed("a phase of a move")
             }
-            let receipt = PartitionMove.Receipt(
+            let fence = try elements.layoutVersion()
+            var receipt = PartitionMove.Receipt(
                 node: NodeID(rawValue: try elements.unsigned()),
                 root: try elements.text(),
                 bytes: try elements.integer(),
                 checksum: try elements.text()
             )
-            receipts.append(PartitionReceipt(partition: partition, phase: phase, receipt: receipt))
+            var sources = PeerFieldReader(try elements.array())
+            while !sources.isAtEnd { receipt.sources.append(NodeID(rawValue: try sources.unsigned())) }
+            receipts.append(PartitionReceipt(partition: partition, phase: phase, fence: fence, receipt: receipt))
         }
         return receipts
     }

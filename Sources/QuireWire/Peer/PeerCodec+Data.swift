@@ -39,7 +39,7 @@ extension PeerCodec {
         case .readSums, .readDigests, .readRecords, .offer, .deliver, .sums, .digests, .lacking:
             return self.writeRepair(message, to: &fields)
         case .scan, .leafEntries, .control, .record, .outline, .acknowledged, .coordinated, .page, .counted, .leaves,
-            .failed:
+            .fenced, .failed:
             return self.writeRest(of: message, to: &fields)
         }
     }
@@ -78,6 +78,9 @@ extension PeerCodec {
         case .leaves(let leaves):
             fields.append(sums: leaves.sums)
             return .leaves
+        case .fenced(let version):
+            fields.append(version)
+            return .fenced
         case .failed(let reason):
             fields.append(text: reason)
             return .failed
@@ -144,6 +147,8 @@ extension PeerCodec {
             return .counted(try fields.integer())
         case .leaves:
             return .leaves(try self.leaves(&fields))
+        case .fenced:
+            return .fenced(try fields.layoutVersion())
         case .failed:
             return .failed(try fields.text())
         default:

@@ -38,7 +38,7 @@ extension PeerCodec {
             fields.append(.array(indexes.map { .integer(Int64($0)) }))
             return .lacking
         case .get, .put, .hint, .getHint, .getOutline, .putBatch, .coordinate, .scan, .count, .readLeaves, .leafEntries,
-            .control, .record, .outline, .acknowledged, .coordinated, .page, .counted, .leaves, .failed:
+            .control, .record, .outline, .acknowledged, .coordinated, .page, .counted, .leaves, .fenced, .failed:
             preconditionFailure("\(message) is written elsewhere")
         }
     }

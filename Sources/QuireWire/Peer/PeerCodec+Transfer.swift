@@ -4,8 +4,10 @@ import QuireCore
 ///
 /// ```
 /// seal             p                            sealed             null | u64:seal int:size int:block int:records
-/// readBlock        p u64:seal int:index         block              bytes int:checksum (32 bits)
-/// sealExpired      -                            unseal             p u64:seal
+///                                                                  bulk of 4 bytes for each block: its CRC-32C
+/// readBlocks       p u64:seal [int:from int:to ...] (half open, ascending, not empty)
+/// block            bytes                        sealExpired        -
+/// unseal           p u64:seal
 /// storeImage       p text text:intent           imageStored        bytes?
 /// checkRepository  text text:intent             repositoryChecked  text?:failure
 /// collectStatistics -                           statistics         bytes
@@ -14,24 +16,23 @@ import QuireCore
 /// settleHints      -                            hintsSettled       [p u64:member p u64:member ...]
 /// ```
 ///
-/// Sizes are bytes; a block of a file is less than 64 MiB.
+/// Sizes are bytes. After `readBlocks` a connection carries the frames of `BlockFrame` instead of messages.
 extension PeerCodec {
     static func writeTransfer(_ message: ControlMessage, to fields: inout PeerFields) -> PeerMessageType {
         switch message {
         case .seal(let partition):
             fields.append(partition)
             return .seal
-        case .sealed(let description):
-            self.write(description, to: &fields)
+        case .sealed(let manifest):
+            self.write(manifest, to: &fields)
             return .sealed
-        case .readBlock(let partition, let seal, let index):
+        case .readBlocks(let partition, let seal, let blocks):
             fields.append(partition)
             fields.append(unsigned: seal)
-            fields.append(integer: index)
-            return .readBlock
-        case .block(let bytes, let checksum):
+            fields.append(.array(blocks.flatMap { [.integer(Int64($0.lowerBound)), .integer(Int64($0.upperBound))] }))
+            return .readBlocks
+        case .block(let bytes):
             fields.append(bytes: bytes)
-            fields.append(integer: Int(checksum))
             return .block
         case .sealExpired:
             return .sealExpired
@@ -94,10 +95,14 @@ extension PeerCodec {
     ) throws(PeerCodecError) -> ControlMessage? {
         switch type {
         case .seal: return .seal(try fields.partition())
-        case .sealed: return .sealed(try self.sealedDescription(&fields))
-        case .readBlock:
-            return .readBlock(try fields.partition(), seal: try fields.unsigned(), index: try fields.integer())
-        case .block: return try self.block(&fields)
+        case .sealed: return .sealed(try self.manifest(&fields))
+        case .readBlocks:
+            return .readBlocks(
+                try fields.partition(),
+                seal: try fields.unsigned(),
+                blocks: try self.blockRanges(&fields)
+            )
+        case .block: return .block(try fields.bytes())
         case .sealExpired: return .sealExpired
         case .unseal: return .unseal(try fields.partition(), seal: try fields.unsigned())
         case .storeImage:
@@ -126,31 +131,53 @@ extension PeerCodec {
         return gaps
     }
 
-    private static func block(_ fields: inout PeerFieldReader) throws(PeerCodecError) -> ControlMessage {
-        let bytes = try fields.bytes()
-        return .block(bytes, checksum: UInt32(try fields.integer(in: 0...Int(UInt32.max))))
+    private static func blockRanges(_ fields: inout PeerFieldReader) throws(PeerCodecError) -> [Range<Int>] {
+        var elements = PeerFieldReader(try fields.array())
+        var ranges: [Range<Int>] = []
+        var end = 0
+        while !elements.isAtEnd {
+            let lower = try elements.integer(in: end...Int(UInt32.max))
+            let upper = try elements.integer(in: 0...Int(UInt32.max))
+            guard upper > lower else { throw elements.malformed("more than \(lower)") }
+            ranges.append(lower..<upper)
+            end = upper
+        }
+        return ranges
     }
 
-    private static func write(_ description: SealedDescription?, to fields: inout PeerFields) {
-        guard let description else {
+    private static func write(_ manifest: SealManifest?, to fields: inout PeerFields) {
+        guard let manifest else {
             fields.append(.null)
             return
         }
-        fields.append(unsigned: description.seal)
-        fields.append(integer: description.sizeBytes)
-        fields.append(integer: description.blockBytes)
-        fields.append(integer: description.records)
+        fields.append(unsigned: manifest.seal)
+        fields.append(integer: manifest.sizeBytes)
+        fields.append(integer: manifest.blockBytes)
+        fields.append(integer: manifest.records)
+        var checksums: [UInt8] = []
+        checksums.reserveCapacity(4 * manifest.checksums.count)
+        for checksum in manifest.checksums { checksums.appendBigEndian(checksum) }
+        fields.append(bytes: checksums)
     }
 
-    private static func sealedDescription(
-        _ fields: inout PeerFieldReader
-    ) throws(PeerCodecError) -> SealedDescription? {
+    private static func manifest(_ fields: inout PeerFieldReader) throws(PeerCodecError) -> SealManifest? {
         guard let seal = try fields.optionalUnsigned() else { return nil }
-        return SealedDescription(
+        let sizeBytes = try fields.integer()
+        let blockBytes = try fields.integer()
+        let records = try fields.integer()
+        let bytes = try fields.bytes()
+        guard bytes.count % 4 == 0 else { throw fields.malformed("checksums of 4 bytes") }
+        let checksums = stride(from: 0, to: bytes.count, by: 4).map { start in
+            bytes[start..<start + 4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        }
+        let manifest = SealManifest(
             seal: seal,
-            sizeBytes: try fields.integer(),
-            blockBytes: try fields.integer(),
-            records: try fields.integer()
+            sizeBytes: sizeBytes,
+            blockBytes: blockBytes,
+            records: records,
+            checksums: checksums
         )
+        guard let manifest else { throw fields.malformed("one checksum for each block") }
+        return manifest
     }
 }

@@ -44,6 +44,7 @@ package import QuireCore
 /// coordinated   result                       page          page bool:isLast
 /// counted       int                          leaves        bulk of 1024 * 16 bytes
 /// failed        text                         sums          sums
+/// fenced        v
 /// digests       bulk of 24 bytes each: hash, digest; int:covered
 /// lacking       [int...]
 /// ```

@@ -27,6 +27,7 @@ enum PeerMessageType: String, CaseIterable {
     case sums
     case digests
     case lacking
+    case fenced
     case failed
 
     case identify
@@ -44,14 +45,14 @@ enum PeerMessageType: String, CaseIterable {
     case refused
     case decided
     case adopted
-    case drain
-    case drained
+    case installFence
+    case fenceInstalled
     case collectReceipts
     case receipts
 
     case seal
     case sealed
-    case readBlock
+    case readBlocks
     case block
     case sealExpired
     case unseal

@@ -61,6 +61,8 @@ enum ReplyText {
             .error("NOTREADY this node is not part of a cluster yet: initialise the cluster, or join the node to one")
         case .starting:
             .error("LOADING this node is starting and opens its storage; retry in a moment, or at another node")
+        case .draining:
+            .error("TRYAGAIN this node is under maintenance; retry at another node; nothing was stored")
         case .overloaded:
             .error("OVERLOADED too much work is waiting; retry in a moment")
         case .notDurable(let reason):

@@ -5,7 +5,8 @@ import QuireWire
 struct ClusterPlan: AsyncParsableCommand, ReportingCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Show what the staged changes would move."
+        abstract: "Show what the staged changes would move, and what `commit` will look at.",
+        discussion: "Exit codes: 0; 2 with --detailed-exitcode when something is staged; 5 while another change runs."
     )
 
     @OptionGroup var node: NodeOptions
@@ -14,12 +15,14 @@ struct ClusterPlan: AsyncParsableCommand, ReportingCommand {
     @Flag(name: .customLong("detailed-exitcode"), help: "Exit with 2 when there is something to commit, 0 when not.")
     var detailedExitCode = false
 
+    @OptionGroup var checks: CheckOptions
+
     var format: OutputFormat { self.output.output }
 
     func run() async throws {
         let plan: ClusterAPI.Plan
         do {
-            plan = try await self.node.api.get("/v1/cluster/plan")
+            plan = try await self.node.api.get("/v1/cluster/plan" + self.checks.query)
         } catch let failure as CommandFailure where failure.code == "nothing_staged" && self.detailedExitCode {
             // With this flag the question is whether there is something to commit, and the answer is no.
             return try Report.result(["staged": 0], as: self.format) { "Nothing is staged." }
@@ -33,7 +36,15 @@ struct ClusterPlan: AsyncParsableCommand, ReportingCommand {
 struct ClusterCommit: AsyncParsableCommand, ReportingCommand {
     static let configuration = CommandConfiguration(
         commandName: "commit",
-        abstract: "Begin the planned change; refused when anything has changed since the plan was shown."
+        abstract: "Begin the planned change; refused when anything has changed since the plan was shown.",
+        discussion: """
+            Before it begins, the asked node looks at: no-other-change (none runs), nodes-up (all that are not given up \
+            for lost answer), space (each node has room for what it will receive, and some to spare), in-sync (no hint \
+            waits, no partition is quarantined), snapshot-age (the last snapshot is not too old). A check that fails \
+            refuses the commit with exit code 4; one that cannot be made is told. --skip-check overrides one by name.
+
+            Committing a plan again that was committed before does nothing and exits with 0.
+            """
     )
 
     @OptionGroup var node: NodeOptions
@@ -42,68 +53,36 @@ struct ClusterCommit: AsyncParsableCommand, ReportingCommand {
     @Option(name: .long, help: "The id that `plan` printed.")
     var plan: String
 
+    @Option(
+        name: .customLong("skip-check"),
+        help: ArgumentHelp("A check that may fail; can be repeated.", valueName: "name")
+    )
+    var skippedChecks: [String] = []
+
+    @OptionGroup var checks: CheckOptions
+
     var format: OutputFormat { self.output.output }
 
     func run() async throws {
         let status: ClusterAPI.Status = try await self.node.api.post(
             "/v1/cluster/commit",
-            ClusterAPI.CommitRequest(plan: self.plan)
+            ClusterAPI.CommitRequest(
+                plan: self.plan,
+                skippedChecks: self.skippedChecks,
+                snapshotAgeMaxSeconds: self.checks.snapshotAgeMax?.seconds
+            )
         )
-        try Report.result(status, as: self.format) {
-            "Committed plan \(self.plan) as layout \(status.layoutVersion).\n"
-                + (status.change.map { StatusText.line(of: $0) + "\n" } ?? "")
-                + "Next:  quire cluster watch\(PlanText.nodeOption(self.node.node))"
-        }
+        try OperationText.report(status, "Plan \(self.plan) is committed.", next: "watch", self.node, self.format)
     }
 }
 
-/// A plan as a table, with the exact commands that come next.
-struct PlanText {
-    let plan: ClusterAPI.Plan
-    /// `--node` as it was given, to be repeated in the commands.
-    let node: String?
+/// What the checks before a commit allow.
+struct CheckOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The oldest that the last snapshot may be (default: 7d).", valueName: "24h")
+    )
+    var snapshotAgeMax: AgeArgument?
 
-    init(_ plan: ClusterAPI.Plan, node: String?) {
-        self.plan = plan
-        self.node = node
-    }
-
-    static func nodeOption(_ node: String?) -> String {
-        node.map { " --node \($0)" } ?? ""
-    }
-
-    func rendered() -> String {
-        guard !self.plan.staged.isEmpty else {
-            return "Nothing is staged (layout \(self.plan.layoutVersion)): "
-                + "stage with `quire cluster join HOST:PORT` or `quire cluster leave NAME`."
-        }
-        let option = Self.nodeOption(self.node)
-        var lines = ["Plan \(self.plan.plan)  based on layout \(self.plan.layoutVersion)  (expires when it changes)"]
-        lines += self.plan.staged.map(StatusText.line(of:))
-        lines += ["", self.table(), ""]
-        let estimate = self.plan.movedBytes.map { ", about \(Quantity.bytes($0))" } ?? ", size unknown"
-        lines.append(
-            "moves \(self.plan.movedReplicas) replicas (proven minimum \(self.plan.movedReplicasMinimum))\(estimate)"
-        )
-        if !self.plan.saturatedZones.isEmpty {
-            lines.append("zones that hold all they can: " + self.plan.saturatedZones.joined(separator: ", "))
-        }
-        lines.append("Apply with:    quire cluster commit --plan \(self.plan.plan)\(option)")
-        lines.append("Discard with:  quire cluster clear\(option)")
-        return lines.joined(separator: "\n")
-    }
-
-    private func table() -> String {
-        var table = TextTable([
-            ("node", .left), ("zone", .left), ("tokens now → after", .right), ("replicas now → after", .right),
-            ("incoming", .right), ("outgoing", .right),
-        ])
-        for node in self.plan.nodes {
-            table.append([
-                node.name, node.zone, "\(node.tokensBefore) → \(node.tokensAfter)",
-                "\(node.replicasBefore) → \(node.replicasAfter)", String(node.incoming), String(node.outgoing),
-            ])
-        }
-        return table.rendered()
-    }
+    var query: String { self.snapshotAgeMax.map { "?snapshotAgeMaxSeconds=\($0.seconds)" } ?? "" }
 }

@@ -34,7 +34,8 @@ struct ClusterRepair: AsyncParsableCommand, ReportingCommand {
                 throw CommandFailure(
                     "timeout",
                     "not everything was compared within \(self.timeout) s: "
-                        + BackgroundText(report).obstacles.joined(separator: "; ")
+                        + BackgroundText(report).obstacles.joined(separator: "; "),
+                    status: .timedOut
                 )
             }
             try await Task.sleep(for: .milliseconds(200))

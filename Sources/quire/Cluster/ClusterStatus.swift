@@ -12,7 +12,7 @@ struct ClusterStatus: AsyncParsableCommand, ReportingCommand {
     @OptionGroup var node: NodeOptions
     @OptionGroup var output: OutputOptions
 
-    @Flag(name: .long, help: "Exit with 1 unless every member is up and nothing is quarantined.")
+    @Flag(name: .long, help: "Exit with 4 unless every member is up and nothing is quarantined.")
     var check = false
 
     var format: OutputFormat { self.output.output }
@@ -22,7 +22,11 @@ struct ClusterStatus: AsyncParsableCommand, ReportingCommand {
         let text = StatusText(status)
         try Report.result(status, as: self.format) { text.rendered() }
         guard !self.check || text.concerns.isEmpty else {
-            throw CommandFailure("unhealthy", "not healthy: " + text.concerns.joined(separator: "; "))
+            throw CommandFailure(
+                "unhealthy",
+                "not healthy: " + text.concerns.joined(separator: "; "),
+                status: .unhealthy
+            )
         }
     }
 }

@@ -5,14 +5,19 @@ import QuireWire
 struct ClusterWatch: AsyncParsableCommand, ReportingCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch",
-        abstract: "Follow the running change until it is finished. Stopping to watch changes nothing."
+        abstract: "Follow the running change until it is finished. Stopping to watch changes nothing.",
+        discussion: """
+            What stands in its way is told on standard error with the command that resolves it. With --output ndjson every \
+            step is a line. Exit codes: 0 it is finished, or none runs; 1 it was aborted meanwhile; 6 --timeout is over \
+            and it goes on; 69 no answer for 30 seconds.
+            """
     )
 
     @OptionGroup var node: NodeOptions
     @OptionGroup var output: OutputOptions
 
-    @Option(name: .long, help: "Give up after this many seconds (the change goes on).")
-    var timeout: Int?
+    @Option(name: .long, help: ArgumentHelp("Watch no longer than this; the change goes on.", valueName: "30m"))
+    var timeout: AgeArgument?
 
     var format: OutputFormat { self.output.output }
 
@@ -20,45 +25,57 @@ struct ClusterWatch: AsyncParsableCommand, ReportingCommand {
         let api = try self.node.api
         let progress = ProgressReporter(label: "moving", output: self.output, interval: .seconds(1))
         let started = ContinuousClock.now
-        var lastReport: TransferAPI.Report?
+        var first: TransferAPI.Report?
+        var last: TransferAPI.Report?
+        var blockers: [String] = []
         var silentSince: ContinuousClock.Instant?
         while true {
             do {
                 let report: TransferAPI.Report = try await api.get("/v1/transfers")
                 silentSince = nil
-                if self.format == .ndjson, report != lastReport {
-                    Console.out(try Report.encoded(report, pretty: false))
-                }
-                lastReport = report
-                if report.change != nil { await progress.update(TransferText(report).progress) }
+                if self.format == .ndjson, report != last { Console.out(try Report.encoded(report, pretty: false)) }
+                first = first ?? report
+                last = report
                 if report.change?.isFinished ?? true { break }
+                let text = TransferText(report)
+                if text.blockers != blockers, self.format == .text { await progress.note(text.blockers) }
+                blockers = text.blockers
+                await progress.update(text.progress(since: first))
             } catch let failure as CommandFailure where failure.code == "unreachable" {
                 // The node may be restarting; the change is the cluster's and goes on without it.
                 let since = silentSince ?? ContinuousClock.now
                 silentSince = since
                 if ContinuousClock.now - since > .seconds(30) { throw failure }
             }
-            try self.checkTimeout(since: started, report: lastReport)
+            try self.checkTimeout(since: started, blockers)
             try await Task.sleep(for: .milliseconds(500))
         }
-        await progress.finish(lastReport?.change == nil ? nil : lastReport.map { TransferText($0).progress })
-        if let report = lastReport { try self.conclude(report) }
+        let wasRunning = first?.change.map { !$0.isFinished } ?? false
+        await progress.finish(wasRunning ? last.map { TransferText($0).progress(since: first) } : nil)
+        if let last { try self.conclude(last, wasRunning: wasRunning, kind: first?.change?.kind) }
     }
 
-    private func checkTimeout(since started: ContinuousClock.Instant, report: TransferAPI.Report?) throws {
-        guard let timeout = self.timeout, ContinuousClock.now - started > .seconds(timeout) else { return }
-        let blockers = report.map { TransferText($0).blockers } ?? []
+    private func checkTimeout(since started: ContinuousClock.Instant, _ blockers: [String]) throws {
+        guard let timeout = self.timeout, ContinuousClock.now - started > .seconds(timeout.seconds) else { return }
         let reason = blockers.isEmpty ? "see `quire cluster transfers`" : blockers.joined(separator: "; ")
-        throw CommandFailure("timeout", "the change is not finished after \(timeout) s and goes on: \(reason)")
+        throw CommandFailure(
+            "timeout",
+            "the change is not finished after \(timeout.seconds) s and goes on: \(reason)",
+            status: .timedOut
+        )
     }
 
-    private func conclude(_ report: TransferAPI.Report) throws {
-        guard let change = report.change else {
-            guard self.format != .ndjson else { return }
-            return try Report.result(report, as: self.format) { "No change is running." }
+    /// - Parameter kind: Of the change when it was first looked at.
+    private func conclude(_ report: TransferAPI.Report, wasRunning: Bool, kind: String?) throws {
+        if self.format != .ndjson {
+            try Report.result(report, as: self.format) {
+                let line = report.change.map(StatusText.line(of:))
+                return wasRunning
+                    ? line ?? "" : (["No change is running."] + [line].compactMap { $0 }).joined(separator: "\n")
+            }
         }
-        guard self.format != .ndjson else { return }
-        try Report.result(report, as: self.format) { StatusText.line(of: change) }
+        guard wasRunning, let change = report.change, change.kind == "abort", kind != "abort" else { return }
+        throw CommandFailure("aborted", "change \(change.plan) was aborted: see `quire cluster history`")
     }
 }
 
@@ -66,82 +83,20 @@ struct ClusterWatch: AsyncParsableCommand, ReportingCommand {
 struct ClusterTransfers: AsyncParsableCommand, ReportingCommand {
     static let configuration = CommandConfiguration(
         commandName: "transfers",
-        abstract: "Show every partition in motion: its step, age and blocker."
+        abstract: "Show every partition in motion: step, age, rate, and what it waits for.",
+        discussion: "Partitions that wait for a person come first, with the command that resolves it."
     )
 
     @OptionGroup var node: NodeOptions
     @OptionGroup var output: OutputOptions
 
+    @Flag(name: .long, help: "List all partitions in motion, not only the first \(TransferText.listedMax).")
+    var all = false
+
     var format: OutputFormat { self.output.output }
 
     func run() async throws {
         let report: TransferAPI.Report = try await self.node.api.get("/v1/transfers")
-        try Report.result(report, as: self.format) { TransferText(report).rendered() }
-    }
-}
-
-/// Partitions in motion as a person reads them.
-struct TransferText {
-    let report: TransferAPI.Report
-
-    init(_ report: TransferAPI.Report) {
-        self.report = report
-    }
-
-    var progress: ProgressLine {
-        let motion = self.report.change.map { change in
-            change.isFinished
-                ? "all partitions settled"
-                : "dual write \(change.dualWrite), read new \(change.readNew), draining \(change.draining)"
-        }
-        let bytes = "\(Quantity.bytes(self.report.bytesDone)) copied"
-        return ProgressLine(
-            done: self.report.replicasDone,
-            total: self.report.replicasTotal,
-            unit: .items("replicas"),
-            detail: ([bytes] + (motion.map { [$0] } ?? [])).joined(separator: ", ")
-        )
-    }
-
-    var blockers: [String] {
-        self.report.moves.flatMap(\.incoming).compactMap { incoming in
-            incoming.blocker.map { "partition \(incoming.partition) at \(incoming.target): \($0)" }
-        }
-    }
-
-    func rendered() -> String {
-        guard let change = self.report.change else { return "No change is running." }
-        var lines = [StatusText.line(of: change)]
-        lines.append(
-            "\(self.report.replicasDone)/\(self.report.replicasTotal) replicas covered, "
-                + "\(Quantity.bytes(self.report.bytesDone))/\(Quantity.bytes(self.report.bytesTotal))"
-        )
-        if !self.report.moves.isEmpty { lines.append(self.table()) }
-        return lines.joined(separator: "\n")
-    }
-
-    private func table() -> String {
-        var table = TextTable([
-            ("part", .right), ("from → to", .left), ("phase", .left), ("target", .left), ("step", .left),
-            ("done", .right), ("age", .right), ("tries", .right), ("blocker", .left),
-        ])
-        for move in self.report.moves {
-            let row = [
-                String(move.partition), move.from.joined(separator: ",") + " → " + move.to.joined(separator: ","),
-                move.phase,
-            ]
-            if move.incoming.isEmpty { table.append(row + ["-", "-", "-", "-", "-", "-"]) }
-            for incoming in move.incoming {
-                table.append(
-                    row + [
-                        incoming.target, incoming.step,
-                        "\(Quantity.bytes(incoming.bytesDone))/\(Quantity.bytes(incoming.bytesTotal))",
-                        Quantity.duration(seconds: Double(incoming.ageMilliseconds) / 1000),
-                        String(incoming.attempts), incoming.blocker ?? "-",
-                    ]
-                )
-            }
-        }
-        return table.rendered()
+        try Report.result(report, as: self.format) { TransferText(report).rendered(all: self.all) }
     }
 }

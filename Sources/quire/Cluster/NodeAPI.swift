@@ -86,12 +86,13 @@ struct NodeAPI {
             throw CommandFailure(
                 "unreachable",
                 "no answer from \(self.base) (\(FailureReason.words(error))): is the node running? "
-                    + "Name another with --node URL or QUIRE_NODE; `quire node start` starts one."
+                    + "Name another with --node URL or QUIRE_NODE; `quire node start` starts one.",
+                status: .unreachable
             )
         }
         guard status >= 400 else { return answer }
         if let failure = try? JSONDecoder().decode(ClusterAPI.Failure.self, from: Data(answer)) {
-            throw CommandFailure(failure.code, failure.message)
+            throw CommandFailure(failure.code, failure.message, status: ExitStatus(ofAnswer: failure.code))
         }
         // Not a failure in our form: whatever answered is perhaps no node, so its words are shown as they are.
         let words = String(decoding: answer.prefix(300), as: UTF8.self)

@@ -145,7 +145,7 @@ struct StatusText {
     }
 
     private static func state(of member: ClusterAPI.MemberStatus) -> String {
-        if member.isUp { return "up" }
+        if member.isUp { return member.told?.figures["draining"] == 1 ? "draining" : "up" }
         return member.seen?.state == "silent" ? "SILENT" : "DOWN"
     }
 
@@ -163,17 +163,31 @@ struct StatusText {
         return Quantity.count(count) + (details.isEmpty ? "" : " (\(details))")
     }
 
-    /// `+ n4  zone b  join`
+    /// `+ n4  zone b  join`, `- n2  zone a  leave`, `~ n3  zone c  weight 100 → 200`
     static func line(of staged: ClusterAPI.Staged) -> String {
-        let sign = staged.action == "leave" ? "-" : "+"
-        return "  \(sign) \(staged.name)  zone \(staged.zone)  \(staged.action)"
+        let sign = staged.action.hasPrefix("leave") ? "-" : staged.action.hasPrefix("join") ? "+" : "~"
+        let zone = staged.zone.isEmpty ? "" : "  zone \(staged.zone)"
+        return "  \(sign) \(staged.name)\(zone)  \(staged.action)"
     }
 
     static func line(of change: ClusterAPI.Change) -> String {
-        let figures =
-            "\(change.movedReplicas) replicas moved (proven minimum \(change.movedReplicasMinimum))"
-        guard !change.isFinished else { return "Last change \(change.plan): finished, \(figures)" }
-        return "Change \(change.plan): \(figures.replacing(" moved ", with: " to move ")); partitions in motion: "
-            + "\(change.dualWrite) dual write, \(change.readNew) read new, \(change.draining) draining"
+        let moved = Quantity.count(change.movedReplicas)
+        let minimum = "(proven minimum \(Quantity.count(change.movedReplicasMinimum)))"
+        guard change.isFinished else {
+            let verb = change.kind == "planned" ? "" : change.kind == "abort" ? ", on its way back" : ", an undo"
+            let figures =
+                change.kind == "planned" ? "\(moved) replicas to move \(minimum)" : "\(moved) replicas to take up"
+            return "Change \(change.plan)\(verb): \(change.state == "paused" ? "PAUSED, " : "")\(figures); "
+                + "partitions in motion: \(change.dualWrite) dual write, \(change.readNew) read new, "
+                + "\(change.draining) draining"
+        }
+        let copied = "\(Quantity.bytes(change.copiedBytes)) copied"
+        let until = change.undoUntilMilliseconds.map { " until \(ClockText.utc($0))" } ?? ""
+        let undo = change.isUndoable ? ";\n`quire cluster undo` takes it back\(until)" : ""
+        switch change.kind {
+        case "abort": return "Last change \(change.plan): aborted, \(copied) for the way back"
+        case "undo": return "Last change \(change.plan): undone, \(copied) for the way back\(undo)"
+        default: return "Last change \(change.plan): finished, \(moved) replicas moved \(minimum), \(copied)\(undo)"
+        }
     }
 }

@@ -69,6 +69,17 @@ struct NodeStart: AsyncParsableCommand {
     var latencyTarget = 50
     @OptionGroup var tombstones: TombstoneOptions
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "How long a finished change of capacity can be taken back (default: as long as --retired-grace).",
+            discussion: "The same on all nodes: the one that drives changes decides. Files that moved away are kept "
+                + "as long, whatever --retired-grace says.",
+            valueName: "24h"
+        )
+    )
+    var undoWindow: AgeArgument?
+
     @Option(name: .long, help: "The least important messages to log.")
     var logLevel = LogLevel.info
 
@@ -131,6 +142,8 @@ struct NodeStart: AsyncParsableCommand {
             seeds: self.seeds.compactMap { Endpoint($0) }
         )
         configuration.tombstones = self.tombstones.settings
+        configuration.undoWindow =
+            self.undoWindow.map { .seconds($0.seconds) } ?? configuration.tombstones.retiredGrace
         let logger = NodeGroup.logger("quire", level: self.logLevel)
         let node = try await NodeGroup.open(configuration, logger: logger)
         try await NodeGroup.run([node], logger: logger)

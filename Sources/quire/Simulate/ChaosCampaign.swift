@@ -1,4 +1,5 @@
 import Foundation
+import QuireCore
 import QuireSimulation
 
 /// Many seeds on several cores: one cluster per job at a time, nothing shared between them.
@@ -54,6 +55,9 @@ struct ChaosSummary: Sendable {
     private(set) var strictReads = 0
     private(set) var siblingsMax = 0
     private(set) var vectorEntriesMax = 0
+    /// Crashes at steps of moves, and changes of the membership that ended.
+    private(set) var crashes: [CrashPoint: Int] = [:]
+    private(set) var changesEnded: [LayoutChange.Kind: Int] = [:]
     private var failed: [Violation] = []
     private var traces: UInt64 = 0
     var realSeconds = 0.0
@@ -73,6 +77,8 @@ struct ChaosSummary: Sendable {
         self.strictReads += outcome.strictReads
         self.siblingsMax = max(self.siblingsMax, outcome.siblingsMax)
         self.vectorEntriesMax = max(self.vectorEntriesMax, outcome.vectorEntriesMax)
+        self.crashes.merge(outcome.crashes, uniquingKeysWith: +)
+        self.changesEnded.merge(outcome.changesEnded, uniquingKeysWith: +)
         self.failed += outcome.violations.prefix(1).map { Violation(seed: outcome.seed, what: $0) }
         self.traces &+= outcome.trace &* (2 &* outcome.seed &+ 1)
     }
@@ -90,8 +96,26 @@ struct ChaosSummary: Sendable {
         let siblingsMax: Int
         let vectorEntriesMax: Int
         let violations: [Violation]
+        /// Of the membership: how many came to their end, by kind.
+        let changesEnded: [String: Int]
+        /// Crashes at steps of moves; empty where none were planned.
+        let crashes: [CrashCount]
         /// Only when it was asked for.
         let trace: String?
+    }
+
+    struct CrashCount: Encodable {
+        let role: String
+        let step: String
+        let count: Int
+    }
+
+    /// Every step of every role, those at which nothing crashed too.
+    private var crashCounts: [CrashCount] {
+        guard !self.crashes.isEmpty else { return [] }
+        return CrashPoint.all.map { point in
+            CrashCount(role: point.role.rawValue, step: point.step.rawValue, count: self.crashes[point] ?? 0)
+        }
     }
 
     func reported(withTrace: Bool) -> Reported {
@@ -107,6 +131,8 @@ struct ChaosSummary: Sendable {
             siblingsMax: self.siblingsMax,
             vectorEntriesMax: self.vectorEntriesMax,
             violations: self.violations,
+            changesEnded: self.endings,
+            crashes: self.crashCounts,
             trace: withTrace ? self.trace : nil
         )
     }
@@ -115,9 +141,27 @@ struct ChaosSummary: Sendable {
         self.realSeconds > 0 ? self.simulatedSeconds / 3600 / self.realSeconds : 0
     }
 
-    func text(withTrace: Bool, scenario: String?) -> String {
-        var lines = self.violations.map { violation in
-            let options = scenario.map { " --scenario \($0)" } ?? ""
+    private var endings: [String: Int] {
+        Dictionary(uniqueKeysWithValues: self.changesEnded.map { ($0.key.rawValue, $0.value) })
+    }
+
+    private var membershipLines: [String] {
+        guard !self.crashes.isEmpty else { return [] }
+        var table = TextTable([("role", .left), ("step", .left), ("crashes", .right)])
+        for count in self.crashCounts { table.append([count.role, count.step, Quantity.count(count.count)]) }
+        let ended = { (kind: LayoutChange.Kind) in Quantity.count(self.changesEnded[kind] ?? 0) }
+        return [
+            table.rendered(),
+            "\(ended(.planned)) changes done, \(ended(.abort)) aborted, \(ended(.undo)) undone; "
+                + "\(Quantity.count(self.crashes.values.reduce(0, +))) crashes at "
+                + "\(self.crashCounts.count { $0.count > 0 }) of \(CrashPoint.all.count) steps of moves",
+        ]
+    }
+
+    /// - Parameter options: With which a seed is run again.
+    func text(withTrace: Bool, options: String) -> String {
+        var lines = self.membershipLines
+        lines += self.violations.map { violation in
             return "seed \(violation.seed): \(violation.what)\n"
                 + "  replay: quire simulate chaos --first \(violation.seed) --seeds 1\(options)"
         }

@@ -4,6 +4,6 @@ struct SimulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
         abstract: "Run the protocol without a cluster: seeded, in one thread, the same every time.",
-        subcommands: [SimulateBalance.self, SimulateChaos.self, SimulateMutations.self]
+        subcommands: [SimulateBalance.self, SimulatePlan.self, SimulateChaos.self, SimulateMutations.self]
     )
 }

@@ -10,6 +10,8 @@ struct ProgressLine: Equatable {
     /// `nil` while the end is unknown.
     var total: Int?
     var unit: Unit
+    /// What was done before anybody looked: it says nothing about how fast the work goes.
+    var doneBefore = 0
     /// What else is worth a word: `12,400 keys`, `2 transfers wait`.
     var detail = ""
 
@@ -19,10 +21,12 @@ struct ProgressLine: Equatable {
         return total == 0 ? 1 : min(1, max(0, Double(self.done) / Double(total)))
     }
 
-    /// Assumes that the rest goes as fast as the part that is done.
+    /// Assumes that the rest goes as fast as the part that was done while somebody looked.
     func remainingSeconds(elapsedSeconds: Double) -> Double? {
-        guard let fraction = self.fraction, fraction > 0 else { return nil }
-        return elapsedSeconds * (1 - fraction) / fraction
+        guard let total = self.total else { return nil }
+        guard self.done < total else { return 0 }
+        let worked = self.done - self.doneBefore
+        return worked > 0 ? elapsedSeconds * Double(total - self.done) / Double(worked) : nil
     }
 
     /// `load  38 %  18.2/47.8 MiB  9.1 MB/s  ETA 3.2s  24,001 keys`
@@ -51,11 +55,11 @@ struct ProgressLine: Equatable {
         case .bytes:
             let total = self.total.map { "/" + Quantity.bytes($0) } ?? ""
             figures.append(Quantity.bytes(self.done) + total)
-            figures.append(Quantity.rate(bytes: self.done, seconds: elapsedSeconds))
+            figures.append(Quantity.rate(bytes: max(0, self.done - self.doneBefore), seconds: elapsedSeconds))
         case .items(let name):
             let total = self.total.map { "/" + Quantity.count($0) } ?? ""
             figures.append("\(Quantity.count(self.done))\(total) \(name)")
-            figures.append(Quantity.rate(count: self.done, seconds: elapsedSeconds))
+            figures.append(Quantity.rate(count: max(0, self.done - self.doneBefore), seconds: elapsedSeconds))
         }
         if let remaining = self.remainingSeconds(elapsedSeconds: elapsedSeconds), remaining > 0 {
             figures.append("ETA " + Quantity.duration(seconds: remaining))

@@ -31,6 +31,14 @@ actor ProgressReporter {
         self.show(line)
     }
 
+    /// Says something beside the progress; on a terminal the redrawn line goes on below it.
+    func note(_ lines: [String]) {
+        guard self.style != .silent, !lines.isEmpty else { return }
+        if self.style == .bar { Console.write(Array("\r\u{1B}[K".utf8), to: Console.errorDescriptor) }
+        for line in lines { Console.err("  ! " + line) }
+        if let last = self.lastLine, self.style == .bar { self.show(last) }
+    }
+
     /// Shows the last state, whatever the interval says, and ends the redrawn line.
     func finish(_ line: ProgressLine? = nil) {
         switch self.style {

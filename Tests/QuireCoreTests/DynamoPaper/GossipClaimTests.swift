@@ -5,7 +5,7 @@ extension DynamoPaperTests {
     @Suite("§4.8.1 to §4.8.3 Gossip") struct GossipClaims {
         /// Members 1... at the ports 7001..., which have had time to find each other.
         private func network(_ count: Int) throws -> AddressedNetwork {
-            let network = AddressedNetwork([try Layout.initial(Member.inZones([count]), partitions: 8)])
+            let network = AddressedNetwork(try Layout.initial(Member.inZones([count]), partitions: 8))
             for number in 1...count { network.start(number, at: 7000 + number) }
             network.run(for: .seconds(3))
             return network
@@ -33,7 +33,7 @@ extension DynamoPaperTests {
         @Test func aMembershipChangeThatOneNodeKnowsReachesAll() throws {
             let layout = try Layout.initial(Member.inZones([8]), partitions: 8)
             let changed = try layout.staging(.leave(NodeID(number: 8)))
-            let network = AddressedNetwork([layout, changed])
+            let network = AddressedNetwork(layout)
             for number in 2...8 { network.start(number, at: 7000 + number) }
             network.run(for: .seconds(3))
             network.start(1, at: 7001, state: AddressedNetwork.state(changed))

@@ -118,12 +118,12 @@ extension DynamoPaperTests {
         }
 
         /// §4.9: "operational experience has shown that this approach distributes the load of key distribution uniformly
-        /// across the storage nodes": no source gives more than its share.
+        /// across the storage nodes": no source gives more than its share, give or take the rounding of two shares.
         @Test func theWorkOfATransferIsSharedByAllSources() throws {
             let plan = try Layout.initial(Member.inZones([10])).planned([.join(.numbered(11))]).plan
             let outgoing = plan.perNode.map(\.outgoing).filter { $0 > 0 }
             #expect(outgoing.count == 10)
-            #expect((outgoing.max() ?? 0) - (outgoing.min() ?? 0) <= 1)
+            #expect((outgoing.max() ?? 0) - (outgoing.min() ?? 0) <= 2)
         }
     }
 }

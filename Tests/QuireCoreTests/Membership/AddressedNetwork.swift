@@ -17,7 +17,12 @@ final class AddressedNetwork {
         var isUp = true
     }
 
-    let layouts: [Layout]
+    private let first: Layout
+    private(set) var answers: [ControlCore.OperatorRequestID: ControlCore.OperatorResult] = [:]
+    private(set) var alarms: [NodeID: [LayoutAlarm]] = [:]
+    /// Why a layout must not follow another, to nodes that are started from now on; `nil` for what nodes think.
+    var check: (@Sendable (Layout, Layout) -> String?)?
+    private var requests: UInt64 = 0
     private(set) var now = Duration.zero
     private var places: [NodeID: Place] = [:]
     private var links: [Pair: Endpoint] = [:]
@@ -26,9 +31,9 @@ final class AddressedNetwork {
     /// Every exchange that was begun: when, by whom, with whom.
     private(set) var exchanges: [(at: Duration, from: NodeID, to: NodeID)] = []
 
-    /// - Parameter layouts: All that there may be; the first is what members start with.
-    init(_ layouts: [Layout]) {
-        self.layouts = layouts
+    /// - Parameter first: What members start with.
+    init(_ first: Layout) {
+        self.first = first
     }
 
     private var order: [NodeID] { self.places.keys.sorted() }
@@ -66,19 +71,19 @@ final class AddressedNetwork {
         self.stop(number)
         var member = Member.numbered(number)
         member.peer = Self.endpoint(port)
-        let layouts = self.layouts
         self.incarnation += 1
         var configuration = ControlCore.Configuration(
             member: member,
             seed: UInt64(number),
-            encode: { [UInt8($0.version.rawValue)] },
-            decode: { bytes in layouts.first { [UInt8($0.version.rawValue)] == bytes } }
+            encode: LayoutBytes.encode,
+            decode: LayoutBytes.decode
         )
+        if let check = self.check { configuration.check = check }
         configuration.incarnation = self.incarnation
         configuration.seeds = seeds.map(Self.endpoint)
         let earlier = self.places[id]
         configuration.remembered = forgets ? [] : earlier?.remembered ?? []
-        let stored = state ?? earlier?.stored ?? Self.state(layouts[0])
+        let stored = state ?? earlier?.stored ?? Self.state(self.first)
         self.places[id] = Place(
             core: ControlCore(configuration: configuration),
             member: member,
@@ -90,7 +95,7 @@ final class AddressedNetwork {
 
     static func state(_ layout: Layout) -> LayoutAcceptor.State {
         var state = LayoutAcceptor.State()
-        state.decided = AcceptedLayout(ballot: .none, layout: [UInt8(layout.version.rawValue)])
+        state.decided = AcceptedLayout(ballot: .none, layout: LayoutBytes.encode(layout))
         state.decidedVersion = layout.version
         state.voting = layout.version.next
         return state
@@ -121,6 +126,14 @@ final class AddressedNetwork {
 
     func handle(_ event: ControlCore.Event, at number: Int) {
         self.handle(event, at: NodeID(number: number))
+    }
+
+    /// - Returns: what `answers` will have the result under.
+    func ask(_ number: Int, _ request: ControlCore.OperatorRequest) -> ControlCore.OperatorRequestID {
+        self.requests += 1
+        let id = ControlCore.OperatorRequestID(rawValue: self.requests)
+        self.handle(.operatorAsked(id, request), at: number)
+        return id
     }
 
     // MARK: Time
@@ -164,8 +177,8 @@ final class AddressedNetwork {
         case .store(let token, let state):
             self.places[id]?.stored = state
             self.handle(.stored(token: token), at: id)
-        case .drain(let version):
-            self.handle(.drained(version), at: id)
+        case .confirmAdoption(let version):
+            self.handle(.adoptionConfirmed(version), at: id)
         case .askPeer(let peer, let correlation, let message):
             self.ask(peer, correlation, message, from: id)
         case .answerPeer(let request, let message):
@@ -178,7 +191,11 @@ final class AddressedNetwork {
             self.places[id]?.remembered = entries
         case .identify(let endpoint):
             self.identify(endpoint, for: id)
-        case .adopt, .fill, .takeOver, .keepOnly, .answerOperator, .countHints:
+        case .answerOperator(let request, let result):
+            self.answers[request] = result
+        case .raise(let alarm):
+            self.alarms[id, default: []].append(alarm)
+        case .adopt, .fill, .takeOver, .stop, .keepOnly, .countHints:
             break
         }
     }

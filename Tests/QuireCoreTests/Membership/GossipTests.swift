@@ -9,7 +9,7 @@ import Testing
 
     /// Members 1... at the ports of the layout, linked and acquainted.
     private func network(_ count: Int, seeds: [Int] = []) throws -> AddressedNetwork {
-        let network = AddressedNetwork([try self.initial(count)])
+        let network = AddressedNetwork(try self.initial(count))
         for number in 1...count { network.start(number, at: 7000 + number, seeds: seeds) }
         network.run(for: .seconds(3))
         return network
@@ -58,7 +58,7 @@ import Testing
     @Test func aReturnedPartnerIsBroughtUpToDate() throws {
         let layout = try self.initial(3)
         let staged = try layout.staging(.leave(NodeID(number: 3)))
-        let network = AddressedNetwork([layout, staged])
+        let network = AddressedNetwork(layout)
         for number in 1...2 { network.start(number, at: 7000 + number, state: AddressedNetwork.state(staged)) }
         network.run(for: .seconds(3))
         network.start(3, at: 9003)
@@ -72,7 +72,7 @@ import Testing
     @Test func theOneWhoKnowsLessMayBeTheOneWhoIsAsked() throws {
         let layout = try self.initial(3)
         let staged = try layout.staging(.leave(NodeID(number: 3)))
-        let network = AddressedNetwork([layout, staged])
+        let network = AddressedNetwork(layout)
         network.start(1, at: 7001, state: AddressedNetwork.state(staged))
         // Node 2 finds nobody: it looks where node 1 is not. Node 1 finds it.
         network.start(1, at: 9001)
@@ -179,7 +179,7 @@ import Testing
 
     /// §4.8.2 keeps partitions from lasting by gossip with seeds, whoever else there is.
     @Test func aSeedIsAPartnerNowAndThenWhoeverElseThereIs() throws {
-        let network = AddressedNetwork([try self.initial(8)])
+        let network = AddressedNetwork(try self.initial(8))
         for number in 1...8 { network.start(number, at: 7000 + number, seeds: [7008]) }
         network.run(for: .seconds(5))
         let begin = network.exchanges.count
@@ -190,7 +190,7 @@ import Testing
     }
 
     @Test func aSeedThatIsNoMemberDoesNoHarm() throws {
-        let network = AddressedNetwork([try self.initial(3)])
+        let network = AddressedNetwork(try self.initial(3))
         network.start(9, at: 8009, seeds: [7001], state: .init())
         for number in 1...3 { network.start(number, at: 7000 + number, seeds: [8009, 7000 + number, 6666]) }
         network.run(for: .seconds(30))
@@ -206,7 +206,7 @@ import Testing
         var other = try Layout.initial([.numbered(9)], partitions: 8, replicas: 1)
         other.clusterID = String(repeating: "f", count: 32)
         other.version = LayoutVersion(7)
-        let network = AddressedNetwork([try self.initial(2), other])
+        let network = AddressedNetwork(try self.initial(2))
         network.start(9, at: 8009, state: AddressedNetwork.state(other))
         for number in 1...2 { network.start(number, at: 7000 + number, seeds: [8009]) }
         network.run(for: .seconds(10))
@@ -230,11 +230,11 @@ import Testing
     @Test func entriesOfThoseWhoLeftAreDropped() throws {
         let layout = try self.initial(4)
         let shrunk = try layout.changed([.leave(NodeID(number: 4))])
-        let network = AddressedNetwork([layout, shrunk])
+        let network = AddressedNetwork(layout)
         for number in 1...4 { network.start(number, at: 7000 + number) }
         network.run(for: .seconds(3))
         #expect(network.core(1)?.knownNodes.count == 4)
-        let decided = ControlMessage.decided([UInt8(shrunk.version.rawValue)])
+        let decided = ControlMessage.decided(LayoutBytes.encode(shrunk))
         network.handle(.peerAsked(RequestCore.PeerRequestID(link: 2, correlation: 77), decided), at: 1)
         network.run(for: .seconds(20))
         for number in 1...3 {

@@ -71,24 +71,35 @@ import Testing
         #expect(acceptor.prepared(self.next.next, self.low) == .promise(self.next.next, self.low, accepted: nil))
     }
 
-    @Test func aStrangerVotesOnTheVersionThatInvitesIt() {
+    /// SAFETY rule 13: a wiped voter comes back as a stranger, and a stranger founds or does not vote at all.
+    @Test func aStrangerVotesOnTheFirstVersionOnly() {
         var stranger = LayoutAcceptor(state: .init(), isStranger: true)
-        let version = LayoutVersion(6)
-        #expect(stranger.proposed(version, self.low, [7]) == .accepted(version, self.low))
-        let other = LayoutVersion(9)
-        #expect(
-            stranger.prepared(other, self.high) == .refused(other, promised: self.low, decided: .none),
-            "a stranger that accepted one invitation is not free for another"
-        )
+        let later = LayoutVersion(6)
+        let refusal = ControlMessage.refused(later, promised: .none, decided: .none)
+        #expect(stranger.prepared(later, self.low) == refusal)
+        #expect(stranger.proposed(later, self.low, [7]) == refusal)
+        let first = LayoutVersion(1)
+        #expect(stranger.proposed(first, self.low, [7]) == .accepted(first, self.low))
     }
 
-    @Test func aVoidInvitationFreesAStranger() {
-        var stranger = LayoutAcceptor(state: .init(), isStranger: true)
-        _ = stranger.proposed(LayoutVersion(6), self.low, [7])
-        let isNews = stranger.learned(LayoutVersion(6), [8], isMember: false)
+    /// It keeps the layout in which it had left, and is a voter of nobody.
+    @Test func aNodeThatHasLeftVotesOnNothing() {
+        var acceptor = self.member()
+        let isNews = acceptor.learned(self.next, [8], isMember: false)
         #expect(isNews)
-        let other = LayoutVersion(9)
-        #expect(stranger.prepared(other, self.high) == .promise(other, self.high, accepted: nil))
+        let version = self.next.next
+        #expect(acceptor.prepared(version, self.low) == .refused(version, promised: .none, decided: self.next))
+    }
+
+    /// A layout is complete: what lies between two decided ones is decided.
+    @Test func mayAdoptALaterVersionAndVotesOnTheOneAfterIt() {
+        var acceptor = self.member()
+        _ = acceptor.proposed(self.next, self.high, [7])
+        let isNews = acceptor.learned(LayoutVersion(9), [9], isMember: true)
+        #expect(isNews)
+        let version = LayoutVersion(10)
+        #expect(acceptor.prepared(version, self.low) == .promise(version, self.low, accepted: nil))
+        #expect(acceptor.prepared(self.next, self.high).isConsent == false)
     }
 }
 
@@ -97,27 +108,56 @@ import Testing
     private let ballot = Ballot(round: 3, node: .a)
 
     private func decision() -> LayoutDecision {
-        LayoutDecision(version: self.version, ballot: self.ballot, voters: [.a, .b, .c], layout: [1])
+        LayoutDecision(
+            version: self.version,
+            ballot: self.ballot,
+            electorate: .majority(of: [.a, .b, .c]),
+            layout: [1]
+        )
     }
 
     private func accept(_ nodes: [NodeID], _ layout: [UInt8]) -> LayoutDecision.Action {
         .ask(nodes, .accept(self.version, self.ballot, layout: layout))
     }
 
-    @Test func needsEveryPromiseAndEveryAcceptance() {
+    @Test func needsAMajorityOfPromisesAndOneOfAcceptances() {
         var decision = self.decision()
         #expect(decision.ask() == .ask([.a, .b, .c], .prepare(self.version, self.ballot)))
-        #expect(decision.promised(.a, accepted: nil) == .wait)
-        #expect(decision.promised(.a, accepted: nil) == .wait)
-        #expect(decision.promised(.d, accepted: nil) == .wait)
         #expect(decision.promised(.c, accepted: nil) == .wait)
-        #expect(decision.ask() == .ask([.b], .prepare(self.version, self.ballot)))
+        #expect(decision.ask() == .ask([.a, .b], .prepare(self.version, self.ballot)))
         #expect(decision.promised(.b, accepted: nil) == self.accept([.a, .b, .c], [1]))
         #expect(decision.accepted(.b) == .wait)
-        #expect(decision.accepted(.c) == .wait)
-        #expect(decision.missing == [.a])
+        #expect(decision.missing == [.a, .c])
+        #expect(decision.ask() == self.accept([.a, .c], [1]))
         #expect(decision.accepted(.a) == .decided(layout: [1], isOwn: true))
         #expect(decision.ask() == .wait)
+        #expect(decision.accepted(.c) == .wait)
+    }
+
+    @Test func countsADuplicateOnceAndAStrangerNever() {
+        var decision = self.decision()
+        _ = decision.promised(.a, accepted: nil)
+        #expect(decision.promised(.a, accepted: nil) == .wait)
+        #expect(decision.promised(.d, accepted: nil) == .wait)
+        _ = decision.promised(.b, accepted: nil)
+        #expect(decision.promised(.c, accepted: nil) == .wait)
+        #expect(decision.accepted(.c) == .wait)
+        #expect(decision.accepted(.c) == .wait)
+        #expect(decision.accepted(.d) == .wait)
+        #expect(decision.accepted(.a) == .decided(layout: [1], isOwn: true))
+    }
+
+    /// Nobody has named voters yet: two foundings that share a node must not both come about.
+    @Test func theFirstVersionNeedsEveryFounder() {
+        let members = (1...4).map { Member.numbered($0) }
+        #expect(LayoutElectorate.founders(members) == LayoutElectorate(voters: [.a, .b, .c, .d], needed: 4))
+    }
+
+    @Test(arguments: [(1, 1), (3, 2), (5, 3), (7, 4)])
+    func twoMajoritiesShareAVoter(_ voters: Int, _ needed: Int) {
+        let electorate = LayoutElectorate.majority(of: (1...voters).map { NodeID(number: $0) })
+        #expect(electorate.needed == needed)
+        #expect(2 * electorate.needed > voters)
     }
 
     @Test func finishesTheAcceptedValueOfTheHighestBallotFirst() {
@@ -125,14 +165,12 @@ import Testing
         let older = AcceptedLayout(ballot: Ballot(round: 1, node: .b), layout: [8])
         let newer = AcceptedLayout(ballot: Ballot(round: 2, node: .c), layout: [9])
         _ = decision.promised(.a, accepted: newer)
-        _ = decision.promised(.b, accepted: older)
-        #expect(decision.promised(.c, accepted: nil) == self.accept([.a, .b, .c], [9]))
+        #expect(decision.promised(.b, accepted: older) == self.accept([.a, .b, .c], [9]))
         _ = decision.accepted(.a)
-        _ = decision.accepted(.b)
         #expect(decision.accepted(.c) == .decided(layout: [9], isOwn: false))
     }
 
-    @Test func anAcceptanceBeforeAllPromisesCountsForNothing() {
+    @Test func anAcceptanceBeforeAMajorityOfPromisesCountsForNothing() {
         var decision = self.decision()
         #expect(decision.accepted(.a) == .wait)
         #expect(decision.missing == [.a, .b, .c])
@@ -140,7 +178,7 @@ import Testing
 
     @Test func aHigherPromiseOutbidsIt() {
         var decision = self.decision()
-        let action = decision.refused(promised: Ballot(round: 7, node: .b), decided: LayoutVersion(3))
+        let action = decision.refused(.b, promised: Ballot(round: 7, node: .b), decided: LayoutVersion(3))
         #expect(action == .outbid(round: 7, decided: LayoutVersion(3)))
         #expect(decision.promised(.a, accepted: nil) == .wait)
         #expect(decision.ask() == .wait)
@@ -148,12 +186,27 @@ import Testing
 
     @Test func aDecisionElsewhereEndsIt() {
         var decision = self.decision()
-        #expect(decision.refused(promised: .none, decided: self.version) == .outbid(round: 0, decided: self.version))
+        let outbid = LayoutDecision.Action.outbid(round: 0, decided: self.version)
+        #expect(decision.refused(.a, promised: .none, decided: self.version) == outbid)
     }
 
     @Test func aVoterThatIsBehindIsWaitedFor() {
         var decision = self.decision()
-        #expect(decision.refused(promised: .none, decided: LayoutVersion(2)) == .wait)
+        #expect(decision.refused(.a, promised: .none, decided: LayoutVersion(2)) == .wait)
         #expect(decision.missing == [.a, .b, .c])
+    }
+
+    /// SAFETY rule 14: a refusal with the very ballot is the objection of a checker.
+    @Test func endsWhenTheCheckersLeaveNoQuorum() {
+        var decision = self.decision()
+        let current = LayoutVersion(3)
+        #expect(decision.refused(.a, promised: self.ballot, decided: current) == .wait, "nothing is proposed yet")
+        _ = decision.promised(.a, accepted: nil)
+        _ = decision.promised(.b, accepted: nil)
+        #expect(decision.refused(.a, promised: self.ballot, decided: current) == .wait)
+        #expect(decision.refused(.a, promised: self.ballot, decided: current) == .wait, "counted once")
+        #expect(decision.refused(.d, promised: self.ballot, decided: current) == .wait, "no voter")
+        #expect(decision.refused(.b, promised: self.ballot, decided: current) == .objected([.a, .b]))
+        #expect(decision.accepted(.c) == .wait)
     }
 }

@@ -2,9 +2,15 @@ import QuireCore
 import Testing
 
 @Suite struct BalanceTargetsTests {
-    private func targets(_ zones: [Int], partitions: Int = 256, replicas: Int = 3) -> BalanceTargets {
+    private func targets(
+        _ zones: [Int],
+        partitions: Int = 256,
+        replicas: Int = 3,
+        weights: [Int]? = nil
+    ) -> BalanceTargets {
         BalanceTargets(
             zones: zones.indices.flatMap { Array(repeating: "z\($0)", count: zones[$0]) },
+            weights: weights,
             partitionCount: partitions,
             replicaCount: replicas
         )
@@ -13,14 +19,14 @@ import Testing
     @Test func equalNodesShareEqually() {
         let targets = self.targets([4])
         #expect(targets.replicas == Array(repeating: 192...192, count: 4))
-        #expect(targets.tokens == 64...64)
+        #expect(targets.tokens == Array(repeating: 64...64, count: 4))
         #expect(targets.saturatedZones.isEmpty)
     }
 
     @Test func sharesAreRoundedDownOrUp() {
         let targets = self.targets([5])
         #expect(targets.replicas == Array(repeating: 153...154, count: 5))
-        #expect(targets.tokens == 51...52)
+        #expect(targets.tokens == Array(repeating: 51...52, count: 5))
     }
 
     @Test func fewerNodesThanReplicasHoldEverything() {
@@ -51,8 +57,38 @@ import Testing
         #expect(targets.replicas[1] == 102...103)
     }
 
+    // MARK: Weights
+
+    @Test func sharesFollowTheWeights() {
+        let targets = self.targets([5], weights: [200, 100, 100, 100, 100])
+        #expect(targets.replicas == [256...256] + Array(repeating: 128...128, count: 4))
+        #expect(targets.tokens == [85...86] + Array(repeating: 42...43, count: 4))
+    }
+
+    /// A node holds each partition once at most, whatever its weight; what it leaves is shared by the others.
+    @Test func aNodeIsCappedAtEveryPartition() {
+        let targets = self.targets([5], weights: [1000, 100, 100, 100, 100])
+        #expect(targets.replicas == [256...256] + Array(repeating: 128...128, count: 4))
+        #expect(targets.saturatedNodes == [0])
+        #expect(targets.tokens[0] == 182...183)
+    }
+
+    @Test func aSmallWeightMayHoldNothing() {
+        let targets = self.targets([5], partitions: 8, weights: [10_000, 10_000, 10_000, 10_000, 1])
+        #expect(targets.replicas[4] == 0...1)
+        #expect(targets.tokens[4] == 0...1)
+    }
+
+    @Test func weightsCountInsideASaturatedZone() {
+        let targets = self.targets([2, 2, 2], weights: [300, 100, 100, 100, 100, 100])
+        #expect(targets.saturatedZones.map(\.zone).contains("z0"))
+        #expect(targets.replicas[0] == 192...192)
+        #expect(targets.replicas[1] == 64...64)
+        #expect(targets.replicas[2] == 128...128)
+    }
+
     @Test func tokensAreLooserOnlyAroundSaturatedZones() {
-        #expect(self.targets([4]).tokensAllowed == 64...64)
-        #expect(self.targets([5, 4, 4]).tokensAllowed == 18...21)
+        #expect(self.targets([4]).tokensAllowed[0] == 64...64)
+        #expect(self.targets([5, 4, 4]).tokensAllowed[0] == 18...21)
     }
 }

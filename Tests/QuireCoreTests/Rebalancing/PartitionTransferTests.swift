@@ -3,22 +3,17 @@ import Testing
 
 @Suite struct PartitionTransferTests {
     private let partition = PartitionID(5)
-    private let sealed = SealedDescription(seal: 9, sizeBytes: 5, blockBytes: 4, records: 10)
+    private let manifest = SealManifest(seal: 9, sizeBytes: 5, blockBytes: 4, records: 10, checksums: [1, 2])
 
     private func started(ownRecords: Int) -> PartitionTransfer {
         var transfer = PartitionTransfer(partition: self.partition, node: .d, replicas: [.a, .b])
         #expect(transfer.start() == .store(.count(.replica(self.partition))))
-        let counts = PartitionCounts(records: ownRecords, liveKeys: 0, bytes: 0)
-        #expect(transfer.answered(.storage(.counts(counts))) == .ask(.a, .control(.seal(self.partition))))
+        #expect(transfer.answered(self.counted(ownRecords)) == .ask(.a, .control(.seal(self.partition))))
         return transfer
     }
 
-    private func block(_ bytes: [UInt8]) -> PartitionTransfer.Answer {
-        .peer(.control(.block(bytes, checksum: CRC32C.checksum(bytes))))
-    }
-
-    private func readBlock(_ index: Int) -> PartitionTransfer.Action {
-        .ask(.a, .control(.readBlock(self.partition, seal: 9, index: index)))
+    private func counted(_ records: Int) -> PartitionTransfer.Answer {
+        .storage(.counts(PartitionCounts(records: records, liveKeys: 0, bytes: 0)))
     }
 
     /// Both old replicas turn out to hold nothing that is missing.
@@ -45,60 +40,74 @@ import Testing
         return PartitionMove.Receipt(node: .d, root: root, bytes: bytes, checksum: checksum)
     }
 
-    @Test func pullsInstallsAndThenCoversEveryOldReplica() {
+    @Test func pullsInstallsAndThenCoversEveryOldReplica() throws {
+        let manifest = try #require(self.manifest)
         var transfer = self.started(ownRecords: 0)
-        #expect(transfer.answered(.peer(.control(.sealed(self.sealed)))) == .createImage(sizeBytes: 5))
-        #expect(transfer.answered(.done(checksum: "")) == self.readBlock(0))
-        #expect(transfer.answered(self.block([1, 2, 3, 4])) == .appendBlock([1, 2, 3, 4]))
-        #expect(transfer.answered(.done(checksum: "")) == self.readBlock(1))
-        #expect(transfer.answered(self.block([5])) == .appendBlock([5]))
-        #expect(transfer.answered(.done(checksum: "")) == .unseal(.a, seal: 9))
+        #expect(transfer.answered(.peer(.control(.sealed(manifest)))) == .prepareImage(manifest))
+        #expect(transfer.answered(.prepared(heldBytes: 0)) == .pullBlocks(.a, manifest))
+        #expect(transfer.step == .copying)
+        #expect(transfer.answered(.done) == .unseal(.a, seal: 9))
         #expect(transfer.unsealed() == .installImage)
-        #expect(transfer.answered(.done(checksum: "c0")) == self.compare(.a))
+        #expect(transfer.step == .installing)
+        #expect(transfer.answered(.done) == self.compare(.a))
         self.cover(&transfer)
-        #expect(
-            transfer.answered(.storage(.leaves(MerkleLeaves()))) == .finish(self.receipt(bytes: 5, checksum: "c0"))
-        )
-        #expect(transfer.bytesDone == transfer.bytesTotal)
+        let receipt = self.receipt(bytes: 5, checksum: manifest.digest)
+        #expect(transfer.answered(.storage(.leaves(MerkleLeaves()))) == .finish(receipt))
     }
 
-    @Test func refusesADamagedBlock() {
+    @Test func coversAllReplicasAlthoughOneCouldNotGiveItsFile() throws {
         var transfer = self.started(ownRecords: 0)
-        _ = transfer.answered(.peer(.control(.sealed(self.sealed))))
-        _ = transfer.answered(.done(checksum: ""))
-        let damaged = PartitionTransfer.Answer.peer(.control(.block([1, 2, 3, 4], checksum: 1)))
-        #expect(transfer.answered(damaged) == .fail("block 0 arrived damaged"))
+        #expect(transfer.answered(.bad("no link")) == .ask(.b, .control(.seal(self.partition))))
+        #expect(transfer.source == .b)
+        #expect(transfer.answered(.peer(.control(.sealed(nil)))) == self.compare(.a))
     }
 
-    @Test func refusesABlockOfAnotherSize() {
-        var transfer = self.started(ownRecords: 0)
-        _ = transfer.answered(.peer(.control(.sealed(self.sealed))))
-        _ = transfer.answered(.done(checksum: ""))
-        #expect(transfer.answered(self.block([1, 2, 3])) == .fail("block 0 arrived damaged"))
-    }
-
-    @Test func refusesASealWithoutBlocks() {
-        var transfer = self.started(ownRecords: 0)
-        let endless = SealedDescription(seal: 9, sizeBytes: 5, blockBytes: 0, records: 10)
-        #expect(
-            transfer.answered(.peer(.control(.sealed(endless)))) == .fail("the source sealed 5 bytes in blocks of 0")
-        )
-    }
-
-    @Test func beginsAgainWhenTheSealHasExpired() {
-        var transfer = self.started(ownRecords: 0)
-        _ = transfer.answered(.peer(.control(.sealed(self.sealed))))
-        _ = transfer.answered(.done(checksum: ""))
-        guard case .fail = transfer.answered(.peer(.control(.sealExpired))) else {
-            Issue.record("an expired seal was read on")
-            return
-        }
-    }
-
-    @Test func skipsTheCopyWhenItsOwnRecordsSuffice() {
+    @Test func skipsTheCopyWhenItsOwnRecordsSuffice() throws {
         var transfer = self.started(ownRecords: 6)
-        #expect(transfer.answered(.peer(.control(.sealed(self.sealed)))) == .unseal(.a, seal: 9))
+        #expect(transfer.answered(.peer(.control(.sealed(self.manifest)))) == .unseal(.a, seal: 9))
         #expect(transfer.unsealed() == self.compare(.a))
+    }
+
+    /// An undo: what was retired comes back, then only the difference is fetched.
+    @Test func bringsBackWhatItHasRetiredBeforeItCounts() {
+        var transfer = PartitionTransfer(
+            partition: self.partition,
+            node: .d,
+            replicas: [.a, .b],
+            reviveSince: LayoutVersion(7)
+        )
+        #expect(transfer.start() == .revive(since: LayoutVersion(7)))
+        #expect(transfer.step == .reviving)
+        #expect(transfer.answered(.revived(true)) == .store(.count(.replica(self.partition))))
+        #expect(transfer.isRevived)
+        #expect(transfer.answered(self.counted(10)) == .ask(.a, .control(.seal(self.partition))))
+    }
+
+    @Test func aRetiredFileThatCannotBeUsedIsNoObstacle() {
+        var transfer = PartitionTransfer(
+            partition: self.partition,
+            node: .d,
+            replicas: [.a],
+            reviveSince: LayoutVersion(7)
+        )
+        _ = transfer.start()
+        #expect(transfer.answered(.failed("damaged")) == .store(.count(.replica(self.partition))))
+        #expect(!transfer.isRevived)
+    }
+
+    /// All replicas of the row are declared lost.
+    @Test func withoutSourcesThereIsNothingToWaitFor() {
+        var transfer = PartitionTransfer(partition: self.partition, node: .d, replicas: [])
+        #expect(transfer.start() == .finish(PartitionMove.Receipt(node: .d, root: "", bytes: 0, checksum: "")))
+    }
+
+    @Test func withoutSourcesARetiredFileIsAllThatIsLeft() {
+        let since = LayoutVersion.none
+        var transfer = PartitionTransfer(partition: self.partition, node: .d, replicas: [], reviveSince: since)
+        #expect(transfer.start() == .revive(since: since))
+        #expect(transfer.answered(.revived(true)) == .store(.leaves(.replica(self.partition))))
+        let receipt = self.receipt(bytes: 0, checksum: "")
+        #expect(transfer.answered(.storage(.leaves(MerkleLeaves()))) == .finish(receipt))
     }
 
     /// An empty source says nothing about the other old replicas.
@@ -111,8 +120,9 @@ import Testing
         )
     }
 
-    @Test func aSourceThatRefusesEndsTheAttempt() {
+    @Test func aReplicaThatCannotBeCoveredEndsTheAttempt() {
         var transfer = self.started(ownRecords: 0)
-        #expect(transfer.answered(.peer(.failed("quarantined"))) == .fail("the source refused: quarantined"))
+        #expect(transfer.answered(.peer(.control(.sealed(nil)))) == self.compare(.a))
+        #expect(transfer.answered(.bad("no link")) == .fail("no link"))
     }
 }

@@ -41,7 +41,7 @@ import Testing
         var fewest: Int?
         forEachChoice(sets) { owners in
             let isBalanced = problem.nodes.indices.allSatisfy { node in
-                placement.targets.tokens.contains(owners.count { $0 == node })
+                placement.targets.tokens[node].contains(owners.count { $0 == node })
             }
             if isBalanced {
                 fewest = min(fewest ?? Int.max, changes(owners))
@@ -49,7 +49,7 @@ import Testing
         }
         let owners = placement.rows.map { $0[0] }
         for node in problem.nodes.indices {
-            #expect(placement.targets.tokensAllowed.contains(owners.count { $0 == node }), "\(problem)")
+            #expect(placement.targets.tokensAllowed[node].contains(owners.count { $0 == node }), "\(problem)")
         }
         if let fewest {
             #expect(changes(owners) == fewest, "\(problem)")
@@ -62,9 +62,9 @@ import Testing
         let nodes = (1...7).map { NodeID(number: $0) }
         let zones = nodes.indices.map { "z\($0 % 3)" }
         let empty = Array(repeating: [NodeID](), count: 64)
-        let first = Placement(nodes: nodes, zones: zones, currentRows: empty, replicaCount: 3)
+        let first = Placement(.init(nodes: nodes, zones: zones, currentRows: empty, replicaCount: 3))
         let rows = first.rows.map { row in row.map { nodes[$0] } }
-        let second = Placement(nodes: nodes, zones: zones, currentRows: rows, replicaCount: 3)
+        let second = Placement(.init(nodes: nodes, zones: zones, currentRows: rows, replicaCount: 3))
         #expect(second.rows == first.rows)
         #expect(second.movedReplicas == 0)
     }
@@ -73,10 +73,7 @@ import Testing
         let nodes = (1...12).map { NodeID(number: $0) }
         let empty = Array(repeating: [NodeID](), count: 256)
         let placement = Placement(
-            nodes: nodes,
-            zones: Array(repeating: "z", count: 12),
-            currentRows: empty,
-            replicaCount: 3
+            .init(nodes: nodes, zones: Array(repeating: "z", count: 12), currentRows: empty, replicaCount: 3)
         )
         // 220 sets exist; a node that fails should leave its load to all others.
         #expect(Set(placement.rows.map { $0.sorted() }).count > 100)
@@ -111,10 +108,12 @@ private struct SmallProblem: CustomStringConvertible {
 
     func solve() -> Placement {
         Placement(
-            nodes: self.nodes,
-            zones: self.zones,
-            currentRows: self.currentRows,
-            replicaCount: self.replicaCount
+            .init(
+                nodes: self.nodes,
+                zones: self.zones,
+                currentRows: self.currentRows,
+                replicaCount: self.replicaCount
+            )
         )
     }
 

@@ -215,20 +215,6 @@ import Testing
         #expect(answered.mintRequest == nil)
     }
 
-    // MARK: Draining
-
-    @Test func reportsDrainedOnlyWhenOlderOperationsAreOver() throws {
-        var dialogue = try RequestCoreDialogue()
-        _ = dialogue.ask(.get(try dialogue.key(isOwn: true), readQuorum: nil))
-        var newer = dialogue.layout
-        newer.version = newer.version.next
-        #expect(dialogue.handle(.drainAsked(newer.version)).isEmpty, "the version is not adopted yet")
-        #expect(dialogue.handle(.layoutAdopted(newer)).isEmpty, "an older read is still running")
-        let timeout = dialogue.wait(.seconds(3))
-        #expect(timeout.last == .drained(newer.version))
-        #expect(dialogue.handle(.timePassed).isEmpty)
-    }
-
     // MARK: Scanning
 
     @Test func aScanShowsKeysThatSomeReplicasMiss() throws {

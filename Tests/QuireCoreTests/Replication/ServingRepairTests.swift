@@ -38,7 +38,7 @@ import Testing
             PeerMessage.offer(partition, [self.digest(key)]),
             .deliver(partition, [KeyedRecord(key: key, record: .minted(1))]),
         ] {
-            let refusal = PeerMessage.failed("not a member of the row under layout \(dialogue.layout.version)")
+            let refusal = PeerMessage.failed("not a holder of the partition under layout \(dialogue.layout.version)")
             #expect(dialogue.handle(.peerAsked(self.request, message)) == [.answerPeer(self.request, refusal)])
         }
     }

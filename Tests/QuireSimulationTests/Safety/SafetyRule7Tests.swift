@@ -11,8 +11,4 @@ import Testing
         configuration.faults.gaps = [.isolation: .milliseconds(400), .swizzle: .milliseconds(800)]
         #expect(configuration.outcome().violations == [], "seed \(seed)")
     }
-
-    @Test func theSimulatorCatchesRepliesToOlderRequestsThatCount() {
-        #expect(PlantedDefect.of(.drainsAtOnce).caughtBy() != nil)
-    }
 }

@@ -61,7 +61,7 @@ enum SampleMessages {
             .page(Self.page(&random), isLast: random.bool()),
             .counted(random.number(0...Int.max)),
             .leaves(MerkleLeaves(sums: sums) ?? MerkleLeaves()),
-            .failed(random.text()),
+            .failed(random.text()), .fenced(LayoutVersion(random.number(0...1 << 30))),
         ]
     }
 
@@ -122,7 +122,8 @@ enum SampleMessages {
             node: NodeID(rawValue: random.next()),
             root: random.text(),
             bytes: random.number(0...1 << 40),
-            checksum: random.text()
+            checksum: random.text(),
+            sources: (0..<random.number(0...4)).map { _ in NodeID(rawValue: random.next()) }
         )
         let phases: [PartitionMove.Phase] = [.dualWrite, .readNew, .draining]
         return [
@@ -132,9 +133,16 @@ enum SampleMessages {
             .promise(version, ballot, accepted: AcceptedLayout(ballot: ballot, layout: layout)),
             .accept(version, ballot, layout: layout), .accepted(version, ballot),
             .refused(version, promised: ballot, decided: version.next), .decided(layout), .adopted(version),
-            .drain(version), .drained(version), .collectReceipts,
+            .installFence(version), .fenceInstalled(version), .collectReceipts,
             .receipts(
-                phases.map { PartitionReceipt(partition: Self.partition(&random), phase: $0, receipt: receipt) },
+                phases.map { phase in
+                    PartitionReceipt(
+                        partition: Self.partition(&random),
+                        phase: phase,
+                        fence: version,
+                        receipt: receipt
+                    )
+                },
                 hintsHeld: random.number(0...1 << 20)
             ),
         ]
@@ -175,16 +183,20 @@ enum SampleMessages {
 
     private static func transferMessages(_ random: inout SeededGenerator) -> [ControlMessage] {
         let partition = Self.partition(&random)
-        let description = SealedDescription(
+        let checksums = (0..<random.number(0...5)).map { _ in UInt32(truncatingIfNeeded: random.next()) }
+        let manifest = SealManifest(
             seal: random.next(),
-            sizeBytes: random.number(0...1 << 40),
-            blockBytes: 1 << 20,
-            records: random.number(0...1 << 30)
+            sizeBytes: checksums.count * 4096,
+            blockBytes: 4096,
+            records: random.number(0...1 << 30),
+            checksums: checksums
         )
+        let start = random.number(0...1 << 20)
         return [
-            .seal(partition), .sealed(nil), .sealed(description),
-            .readBlock(partition, seal: random.next(), index: random.number(0...1 << 20)),
-            .block(random.bytes(0...100), checksum: UInt32(truncatingIfNeeded: random.next())), .sealExpired,
+            .seal(partition), .sealed(nil), .sealed(manifest),
+            .readBlocks(partition, seal: random.next(), blocks: []),
+            .readBlocks(partition, seal: random.next(), blocks: [start..<start + 1, start + 1..<start + 9]),
+            .block(random.bytes(0...100)), .sealExpired,
             .unseal(partition, seal: random.next()),
             .storeImage(partition, repository: random.text(), intent: random.text()),
             .imageStored(nil), .imageStored(random.bytes(0...40)),
