@@ -1,3 +1,4 @@
+import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -37,19 +38,31 @@ final class LoopbackServer: Sendable {
         self.port = port
     }
 
-    /// - Parameter port: 0 for any that is free.
-    static func start(store: RecordStore = RecordStore(), port: Int = 0) async throws -> LoopbackServer {
+    /// The port that the next server tries. Below those that the system gives away, and none is tried twice: whoever
+    /// knocks at a server that is gone meets nobody, also while other tests start theirs.
+    private static let nextPort = NIOLockedValueBox(Int.random(in: 10_000..<20_000))
+
+    static func start(store: RecordStore = RecordStore()) async throws -> LoopbackServer {
         let state = NIOLockedValueBox(State())
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(SessionHandler(store: store, state: state))
                 }
             }
-            .bind(host: "127.0.0.1", port: port)
-            .get()
-        return LoopbackServer(channel: channel, state: state, port: channel.localAddress?.port ?? 0)
+        while true {
+            let port = Self.nextPort.withLockedValue { next in
+                defer { next += 1 }
+                return next
+            }
+            do {
+                let channel = try await bootstrap.bind(host: "127.0.0.1", port: port).get()
+                return LoopbackServer(channel: channel, state: state, port: port)
+            } catch let error as IOError where error.errnoCode == EADDRINUSE && port < 32_000 {
+                continue
+            }
+        }
     }
 
     /// Takes no further connections, and ends those that are open.
