@@ -24,7 +24,6 @@ final class ControlLoop: @unchecked Sendable {
     private var guests: [NodeID: Member] = [:]
     private var nextID: UInt64 = 1
     private var timer: RepeatedTask?
-    private var layoutsToAdopt: [Layout] = []
     private var targets: [PeerTarget] = []
     var seedComplaints: [Endpoint: String] = [:]
     var figuresTimer: RepeatedTask?
@@ -32,7 +31,7 @@ final class ControlLoop: @unchecked Sendable {
     var draining: Set<NodeID> = []
     var measuring: Task<Void, Never>?
     let addressBook: AddressBook
-    private var isOpeningStorage = false
+    var adoption = AdoptionQueue()
     private let services = NIOLockedValueBox<NodeServices?>(nil)
 
     init(
@@ -63,7 +62,10 @@ final class ControlLoop: @unchecked Sendable {
     }
 
     /// What exists only while the node belongs to a cluster: its storage and the work on it.
-    var currentServices: NodeServices? { self.services.withLockedValue { $0 } }
+    var currentServices: NodeServices? {
+        get { self.services.withLockedValue { $0 } }
+        set { self.services.withLockedValue { $0 = newValue } }
+    }
 
     func start(_ state: LayoutAcceptor.State) {
         self.eventLoop.execute {
@@ -93,13 +95,18 @@ final class ControlLoop: @unchecked Sendable {
 
     /// Ends timers, links and background work, then the storage.
     func stop() async throws {
-        let measuring = try await self.eventLoop.submit {
+        let (measuring, engine) = try await self.eventLoop.submit {
             self.timer?.cancel()
             self.figuresTimer?.cancel()
             self.links.stop()
-            return self.measuring
+            self.adoption.waiting = []
+            return (self.measuring, self.adoption.engine)
         }.get()
-        try await self.currentServices?.stop()
+        if let services = self.currentServices {
+            try await services.stop()
+        } else {
+            try await engine?.stop()
+        }
         await measuring?.value
         self.store.close()
     }
@@ -359,20 +366,10 @@ final class ControlLoop: @unchecked Sendable {
             }
     }
 
-    private func adopt(_ layout: Layout) {
-        self.node.logger.info("layout adopted", metadata: ["version": "\(layout.version)"])
-        self.node.adopt(layout)
-        self.currentServices?.gate.limit(layout.limits)
-        for member in layout.members {
-            self.guests[member.id] = nil
-        }
+    /// Members have links of their own.
+    func dismissGuests(_ members: [NodeID]) {
+        for member in members { self.guests[member] = nil }
         self.keepLinks()
-        guard let services = self.currentServices else {
-            self.layoutsToAdopt.append(layout)
-            self.openStorage(for: layout)
-            return
-        }
-        self.loops.forEach { $0.adopt(layout, storage: services.storage.engine) }
     }
 
     /// To whom the core wants them, and to guests.
@@ -380,47 +377,6 @@ final class ControlLoop: @unchecked Sendable {
         let guests = self.guests.values.filter { guest in !self.targets.contains { $0.id == guest.id } }
         let others = guests.map { PeerTarget(id: $0.id, endpoints: [$0.peer]) }.sorted { $0.id < $1.id }
         self.links.keep(self.targets + others)
-    }
-
-    /// The first layout says to which cluster the data belongs: only now can the storage be opened.
-    private func openStorage(for layout: Layout) {
-        guard !self.isOpeningStorage else { return }
-        self.isOpeningStorage = true
-        let node = self.node
-        self.storeThread.runIfActive(eventLoop: self.eventLoop) {
-            try NodeServices.openStorage(for: layout, node: node)
-        }
-        .whenComplete { result in
-            switch result {
-            case .success(let engine):
-                self.storageOpened(engine)
-            case .failure(let error):
-                self.node.logger.critical("the data directory cannot be opened", metadata: ["error": "\(error)"])
-                self.isOpeningStorage = false
-                self.eventLoop.scheduleTask(in: .seconds(5)) { self.openStorage(for: layout) }
-            }
-        }
-    }
-
-    private func storageOpened(_ engine: StorageEngine) {
-        let services = NodeServices(engine: engine, control: self, node: self.node)
-        if let layout = self.node.layout { services.gate.limit(layout.limits) }
-        self.services.withLockedValue { $0 = services }
-        for layout in self.layoutsToAdopt {
-            self.loops.forEach { $0.adopt(layout, storage: engine) }
-        }
-        self.layoutsToAdopt = []
-        if let layout = self.node.layout {
-            let held = layout.partitionCount.partitions.filter { layout.holders(of: $0).contains(self.node.member.id) }
-            services.moves.keepOnly(Set(held))
-        }
-    }
-
-    /// The storage may still be opening: the order comes again then.
-    private func moveDriver(for order: ControlCore.CoverOrder) -> MoveDriver? {
-        if let services = self.currentServices { return services.moves }
-        self.coverFailed(order, reason: "the storage is being opened")
-        return nil
     }
 
     private func confirmAdoption(_ version: LayoutVersion) {

@@ -124,6 +124,8 @@ extension ShardCore {
         let state = self.state(of: .replica(partition))
         if let reason = state.quarantine { throw self.quarantineError(state, reason) }
         guard self.seals[state.store] == nil else { throw self.sealHeldError(partition) }
+        // Else `maintain` would make a new file out of the former one.
+        try self.finishLiveMerge(of: state)
         try self.flush(state)
         guard state.hasFile else { return nil }
         do {

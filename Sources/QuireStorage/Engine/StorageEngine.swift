@@ -11,7 +11,7 @@ package import QuireCore
 /// Between `init` and `stop` the engine holds its data directory; a process has one engine per directory.
 package final class StorageEngine: Sendable {
     package let configuration: StorageConfiguration
-    private let shards: [StorageShard]
+    let shards: [StorageShard]
     let directory: DataDirectory
     private let lockDescriptor: Int32
     private let lineage: UInt64

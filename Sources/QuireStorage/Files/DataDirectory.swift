@@ -5,6 +5,8 @@ import QuireCore
 ///
 /// ```
 /// lock                      held while an engine runs
+/// membership                by which layout the membership began that replicas and hints belong to:
+///                           "quire membership since <version>\n"
 /// clean                     exists only after a clean stop: "quire clean stop <lineage>\n"
 /// log/                      see `LogFormat`
 /// partitions/<p>.db         see `PartitionSchema`
@@ -28,6 +30,7 @@ struct DataDirectory: Sendable {
     var retired: String { self.path + "/retired" }
     var quarantine: String { self.path + "/quarantine" }
     var cleanMarker: String { self.path + "/clean" }
+    var membershipMarker: String { self.path + "/membership" }
 
     /// Where the file of a store lies.
     func home(of store: StoreID) -> String { store.isHints ? self.hints : self.partitions }
@@ -115,6 +118,45 @@ struct DataDirectory: Sendable {
             if !FileSystem.exists("\(self.hints)/\(name[..<end])") { try FileSystem.remove("\(self.hints)/\(name)") }
         }
     }
+
+    // MARK: Membership
+
+    private static let membershipPrefix = "quire membership since "
+
+    /// - Returns: `nil` when the directory says nothing.
+    func membership() throws(StorageError) -> LayoutVersion? {
+        guard FileSystem.exists(self.membershipMarker) else { return nil }
+        let text = String(decoding: try FileSystem.read(self.membershipMarker), as: UTF8.self)
+        guard text.hasPrefix(Self.membershipPrefix), text.hasSuffix("\n"),
+            let version = Int(text.dropFirst(Self.membershipPrefix.count).dropLast()), version >= 0
+        else {
+            throw StorageError(
+                .corruptFile,
+                "the marker of the membership cannot be read: let the node leave, and join with an empty directory",
+                path: self.membershipMarker
+            )
+        }
+        return LayoutVersion(version)
+    }
+
+    func putMembership(_ version: LayoutVersion) throws(StorageError) {
+        let new = self.membershipMarker + ".new"
+        try FileSystem.write("\(Self.membershipPrefix)\(version.rawValue)\n", to: new)
+        try FileSystem.move(new, to: self.membershipMarker)
+        try FileSystem.syncDirectory(self.path)
+    }
+
+    /// Removes images that were not pulled completely.
+    func discardPartialImages() throws(StorageError) {
+        for partition in try self.partitions(in: self.incoming, suffix: ".note") {
+            for name in ["\(partition).note", "\(partition).db"] where FileSystem.exists("\(self.incoming)/\(name)") {
+                try FileSystem.remove("\(self.incoming)/\(name)")
+            }
+        }
+        try FileSystem.syncDirectory(self.incoming)
+    }
+
+    // MARK: Clean stops
 
     private static let cleanPrefix = "quire clean stop "
 
