@@ -152,6 +152,11 @@ extension RequestCore {
             self.wait(request, message, timing, now: now, into: &effects)
         case (.foreign, _):
             let version = self.layout?.version ?? .none
+            // Who counts by an older layout should learn of this one, not that a replica has failed.
+            if message.countsForQuorum, let asked = timing.version, asked < version {
+                effects.append(.answerPeer(request, .fenced(version)))
+                return
+            }
             effects.append(.answerPeer(request, .failed("not a holder of the partition under layout \(version)")))
         case (.fenced, .put(let partition, let key, let record, let sync)):
             let command = StorageCommand.merge(.replica(partition), key, record, sync: sync)

@@ -4,7 +4,8 @@
 ///
 /// - *adopts first* when the message is newer than its own layout: what it would store could belong to a partition
 ///   that it does not know to hold, and would be retired with it;
-/// - refuses partitions that it does not hold;
+/// - refuses partitions that it does not hold; the sender of an older message is told by which layout, and goes on
+///   under that;
 /// - stores what is older than the partition's fence, but lets it count for nothing.
 ///
 /// Operations in flight never count by rows that their own node has left behind: on adoption they go on with the new
@@ -106,6 +107,7 @@ extension RequestCore {
         let former = self.layout
         self.layout = layout
         self.fallbacks = [:]
+        self.expectNewcomers(of: layout, since: former, now: now)
         for id in self.operations.keys.sorted() {
             self.bringUpToDate(id, from: former, to: layout, now: now, into: &effects)
         }

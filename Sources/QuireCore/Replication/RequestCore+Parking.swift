@@ -60,10 +60,16 @@ extension RequestCore {
             return false
         }
         let partition = layout.partitionCount.partition(of: key)
-        let row = layout.readRow(of: partition)
-        let required = Layout.effective(quorum, in: row)
-        let members = row.count(where: self.isReachable)
-        return members < required && members + self.standIns(for: partition).count < required
+        let rows: [[NodeID]]
+        switch operation {
+        case .put: rows = layout.writeRows(of: partition)
+        case .get, .scan, .countKeys: rows = [layout.readRow(of: partition)]
+        }
+        return rows.contains { row in
+            let required = Layout.effective(quorum, in: row)
+            let members = row.count(where: self.isReachable)
+            return members < required && members + self.standIns(for: partition).count < required
+        }
     }
 }
 

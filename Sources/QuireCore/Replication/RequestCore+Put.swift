@@ -102,7 +102,7 @@ extension RequestCore {
                 guard self.suspects.contains(node) else { continue }
                 // It may be alive, so it is asked; nobody waits for it.
                 self.putPatienceEnded(id, attempt: attempt, for: node, now: now, into: &effects)
-            } else {
+            } else if !self.isExpected(node, now: now) {
                 self.putFailed(at: node, id, attempt: attempt, now: now, into: &effects)
             }
         }
@@ -152,7 +152,8 @@ extension RequestCore {
     mutating func askAgain(_ node: NodeID, _ id: UInt64, _ put: Put, now: Moment, into effects: inout [Effect]) {
         let sync = put.write.request.durability ?? .all == .all
         let message = PeerMessage.put(put.write.partition, put.write.request.key, put.stored, sync: sync)
-        if !self.ask(node, message, for: .put(id, attempt: put.attempt), into: &effects) {
+        let isSent = self.ask(node, message, for: .put(id, attempt: put.attempt), into: &effects)
+        if !isSent && !self.isExpected(node, now: now) {
             self.putFailed(at: node, id, attempt: put.attempt, now: now, into: &effects)
         }
     }

@@ -98,6 +98,8 @@ package struct RequestCore: Sendable {
     var clock = HybridClock()
     var generator: SeededGenerator
     var connected: Set<NodeID> = []
+    /// Members without a link so far, and since when they are members.
+    var newcomers: [NodeID: Duration] = [:]
     /// Connected peers that keep requests waiting.
     var suspects: Set<NodeID> = []
     /// Members that want no requests of clients; replicas still get what is written.
@@ -159,6 +161,7 @@ package struct RequestCore: Sendable {
             self.peerAnswered(node, correlation, message, now: now, into: &effects)
         case .peerConnected(let node):
             self.connected.insert(node)
+            self.newcomerConnected(node, now: now, into: &effects)
             self.unpark(now: now, into: &effects)
         case .peerLost(let node):
             self.peerLost(node, now: now, into: &effects)

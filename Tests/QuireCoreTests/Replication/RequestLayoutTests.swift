@@ -113,19 +113,33 @@ import Testing
         #expect(dialogue.handle(.layoutAdopted(change.dualWrite)).storeTokens.isEmpty)
     }
 
-    @Test(arguments: [false, true])
-    func partitionsThatItDoesNotHoldAreRefused(_ isOld: Bool) throws {
+    @Test func partitionsThatItDoesNotHoldAreRefused() throws {
         let change = try Change()
         let (key, partition) = try change.key(leaving: .a)
         var dialogue = try RequestCoreDialogue(layout: change.settled)
-        let version = isOld ? change.old.version : change.settled.version
         for message in [PeerMessage.put(partition, key, self.record), .get(partition, key), .readLeaves(partition)] {
-            let effects = self.asked(message, under: version, &dialogue)
+            let effects = self.asked(message, under: change.settled.version, &dialogue)
             #expect(effects.storeTokens.isEmpty, "\(message)")
             guard case .answerPeer(self.peer, .failed)? = effects.first else {
                 Issue.record("answered \(effects)")
                 continue
             }
+        }
+    }
+
+    /// The sender counts by rows that are no more; that it is behind is no failure of a replica.
+    @Test func whoAsksAFormerOwnerIsToldOfTheNewerLayout() throws {
+        let change = try Change()
+        let (key, partition) = try change.key(leaving: .a)
+        var dialogue = try RequestCoreDialogue(layout: change.settled)
+        for message in [PeerMessage.put(partition, key, self.record), .get(partition, key)] {
+            let effects = self.asked(message, under: change.old.version, &dialogue)
+            #expect(effects == [.answerPeer(self.peer, .fenced(change.settled.version))], "\(message)")
+        }
+        let other = self.asked(.readLeaves(partition), under: change.old.version, &dialogue)
+        guard case .answerPeer(self.peer, .failed)? = other.first else {
+            Issue.record("answered \(other)")
+            return
         }
     }
 
@@ -220,5 +234,59 @@ import Testing
             .peerAnswered(newcomer.node, correlation: newcomer.correlation, .record(self.record))
         )
         #expect(answered.clientResults.count == 1)
+    }
+
+    // MARK: Newcomers
+
+    /// A cluster of three that gets two more nodes, and a key whose new row needs one of them for W.
+    private struct Growth {
+        let old: Layout
+        let dualWrite: Layout
+        let key: Key
+        let newcomers: [NodeID]
+
+        init() throws {
+            let joiners = [Member.numbered(4), Member.numbered(5)]
+            self.old = try Layout.initial(Member.inZones([3]), partitions: 16)
+            let (staged, plan) = try self.old.planned(joiners.map { .join($0) })
+            let committed = try staged.committing(plan)
+            let move = try #require(
+                committed.moves.first { move in joiners.allSatisfy { move.to.contains($0.id) } && move.to.contains(.a) }
+            )
+            self.dualWrite = committed
+            self.newcomers = joiners.map(\.id)
+            let keys = (0..<1000).compactMap { Key("key\($0)") }
+            self.key = try #require(keys.first { committed.partitionCount.partition(of: $0) == move.partition })
+        }
+
+        var put: ClientOperation { .put(PutRequest(key: self.key, value: [1], supersession: .older)) }
+    }
+
+    @Test func aWriteWaitsForTheLinksToNewcomersInsteadOfFailing() throws {
+        let growth = try Growth()
+        var dialogue = try RequestCoreDialogue(layout: growth.old)
+        let token = try #require(dialogue.ask(growth.put).storeTokens.first)
+        _ = dialogue.stored(token, .minted(self.record, dot: self.dot))
+        let adopted = dialogue.handle(.layoutAdopted(growth.dualWrite))
+        #expect(adopted.clientResults.isEmpty, "two of three replicas of the new row have no link yet")
+        #expect(Set(adopted.questions.map(\.node)).isDisjoint(with: growth.newcomers))
+        for newcomer in growth.newcomers {
+            let connected = dialogue.handle(.peerConnected(newcomer))
+            #expect(connected.questions.map(\.node) == [newcomer])
+        }
+    }
+
+    @Test func aWriteBegunBeforeTheLinksStandIsTakenUpWithThem() throws {
+        let growth = try Growth()
+        var dialogue = try RequestCoreDialogue(layout: growth.old)
+        _ = dialogue.handle(.layoutAdopted(growth.dualWrite))
+        let parked = dialogue.ask(growth.put)
+        #expect(parked.clientResults.isEmpty && parked.storeTokens.isEmpty)
+        let begun = dialogue.handle(.peerConnected(growth.newcomers[0]))
+        #expect(begun.storeTokens.count == 1)
+        let token = try #require(begun.storeTokens.first)
+        let minted = dialogue.stored(token, .minted(self.record, dot: self.dot))
+        #expect(minted.clientResults.isEmpty)
+        #expect(minted.questions.map(\.node).contains(growth.newcomers[0]))
     }
 }
