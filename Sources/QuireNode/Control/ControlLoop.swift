@@ -328,6 +328,7 @@ final class ControlLoop: @unchecked Sendable {
         case .remember(let entries):
             self.remember(entries)
         case .raise(let alarm):
+            self.node.layoutAlarms = self.core.alarms
             self.node.logger.error("the layout log needs attention", metadata: ["alarm": "\(alarm)"])
         }
     }

@@ -217,6 +217,9 @@ struct ClusterService: Sendable {
             )
         }
         status.work = report?.work
+        status.layoutObjections = report?.layoutObjections
+        status.foreignLayouts = report?.foreignLayouts
+        status.layoutAlarm = report?.layoutAlarm
         status.seen = seen
         status.told = told
         return status

@@ -20,6 +20,9 @@ struct NodeReport: Codable, Sendable {
     var work: BackgroundAPI.Work?
     /// Partitions of which a file is kept in `retired/`, ascending.
     var retiredPartitions: [Int]?
+    var layoutObjections: Int?
+    var foreignLayouts: Int?
+    var layoutAlarm: String?
 
     /// What a node without a storage can tell.
     init(of node: NodeRuntime) {
@@ -30,6 +33,10 @@ struct NodeReport: Codable, Sendable {
         self.diskFreeBytes = Self.freeBytes(at: node.configuration.dataDirectory)
         self.quarantined = []
         self.incoming = []
+        let alarms = node.layoutAlarms
+        self.layoutObjections = alarms.objections
+        self.foreignLayouts = alarms.foreignLineages
+        self.layoutAlarm = alarms.last.map { "\($0)" }
     }
 
     static func collect(node: NodeRuntime, services: NodeServices) async -> NodeReport {

@@ -13,6 +13,7 @@ final class NodeRuntime: Sendable {
         var targets: [NodeID: PeerTarget] = [:]
         var lastSnapshot: LastSnapshot?
         var isDraining = false
+        var layoutAlarms = LayoutAlarms()
     }
 
     let member: Member
@@ -37,6 +38,12 @@ final class NodeRuntime: Sendable {
     var isDraining: Bool {
         get { self.state.withLockedValue { $0.isDraining } }
         set { self.state.withLockedValue { $0.isDraining = newValue } }
+    }
+
+    /// What the layout log had people told of since the start.
+    var layoutAlarms: LayoutAlarms {
+        get { self.state.withLockedValue { $0.layoutAlarms } }
+        set { self.state.withLockedValue { $0.layoutAlarms = newValue } }
     }
 
     /// The last snapshot that this node has made; `nil` when none is known.

@@ -222,7 +222,7 @@ struct SnapshotTask: Sendable {
         in repository: DirectoryRepository
     ) throws {
         self.report.update { $0.step = "publishing" }
-        let json = LayoutCoding.encode(layout)
+        let json = LayoutCoding.json(layout)
         let previous = try PreviousObjects(in: repository, clusterID: layout.clusterID)
         let manifest = Manifest(
             snapshot: id,

@@ -83,6 +83,12 @@ package enum ClusterAPI {
         package var tombstonesDropped: Int?
         package var tombstonesKept: [KeptTombstones]?
         package var work: BackgroundAPI.Work?
+        /// Layouts that the member's checker has objected to since it started, and layouts of another life of the
+        /// layout log that it has refused; both are 0 in a healthy cluster.
+        package var layoutObjections: Int?
+        package var foreignLayouts: Int?
+        /// The last of these in words.
+        package var layoutAlarm: String?
         /// How the node that answered sees the member; others may see it otherwise. `nil` for itself.
         package var seen: Sighting?
         /// What the member says of itself, as far as it has reached the node that answered; `nil` when nothing has.

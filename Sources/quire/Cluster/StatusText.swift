@@ -22,6 +22,10 @@ struct StatusText {
             guard let quarantined = member.quarantinedPartitions, !quarantined.isEmpty else { continue }
             concerns.append("\(member.name) has \(quarantined.count) quarantined partitions")
         }
+        for member in self.status.members {
+            guard let alarm = member.layoutAlarm else { continue }
+            concerns.append("\(member.name) since its start: \(alarm)")
+        }
         return concerns
     }
 
