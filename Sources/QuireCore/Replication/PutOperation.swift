@@ -130,8 +130,8 @@ package struct PutOperation: Sendable {
 
     // MARK: Events
 
-    /// The partition was fenced anew: whatever was acknowledged before may have been retired since, so everyone is
-    /// asked once more.
+    /// The partition has other rows, or was fenced anew: whatever was acknowledged before counts for nothing, and everyone
+    /// is asked once more.
     package mutating func beganAnew(rows: [[NodeID]], required: [Int], coordinatingStandIn: NodeID?) {
         guard self.state == .waiting else { return }
         self.rows = rows
@@ -143,26 +143,6 @@ package struct PutOperation: Sendable {
 
     /// Whether nobody waits for it any more.
     package var hasEnded: Bool { self.state != .waiting }
-
-    /// The partition has other rows, or another W, from now on.
-    ///
-    /// Who has stored the record has it under any layout. Stand-ins go on for members that stay; those of members that
-    /// went are of no row any more.
-    package mutating func rowsChanged(to rows: [[NodeID]], required: [Int]) -> Step {
-        guard self.state == .waiting else { return .wait }
-        let before = Dictionary(uniqueKeysWithValues: zip(self.members, self.progress))
-        self.rows = rows
-        self.required = required
-        self.members = Self.members(of: rows)
-        self.progress = self.members.map { node in
-            // What failed under other rows may have been refused because of them.
-            before[node].map { $0 == .failed ? .pending : $0 } ?? .pending
-        }
-        let members = self.members
-        self.standIns.removeAll { members.contains($0.who.node) }
-        self.candidates = nil
-        return self.decide(Step())
-    }
 
     /// Members that have not told yet what became of the record.
     package var pendingMembers: [NodeID] {

@@ -8,9 +8,10 @@
 ///   under that;
 /// - stores what is older than the partition's fence, but lets it count for nothing.
 ///
-/// Operations in flight never count by rows that their own node has left behind: on adoption they go on with the new
-/// rows. Where a fence was set since, they ask everyone again: an answer from before it counts for nothing, for a node
-/// that skips versions cannot know what became of the replica that gave it.
+/// Operations in flight never count by rows that their own node has left behind: where rows have changed, or a fence was
+/// set, they ask everyone again. An answer from before a fence counts for nothing, for a node that skips versions cannot
+/// know what became of the replica that gave it; and a member that has left the row may be asked to stand in for
+/// another, when what it has stored as a replica is no hint.
 extension RequestCore {
     /// A request of a peer with a newer layout.
     struct AheadRequest: Sendable {
@@ -127,17 +128,13 @@ extension RequestCore {
         switch operation.body {
         case .put(let put):
             let partition = put.write.partition
-            let rows = layout.writeRows(of: partition)
-            guard layout.fence(of: partition) <= operation.version else {
-                self.countAnew(id, layout, now: now, into: &effects)
-                return
+            let required = [former, layout].map {
+                $0.writeQuorums(of: partition, asked: put.write.request.writeQuorum)
             }
-            guard former.writeRows(of: partition) != rows else { return }
-            let required = layout.writeQuorums(of: partition, asked: put.write.request.writeQuorum)
-            self.updatePut(id, attempt: put.attempt, now: now, into: &effects) { machine, _ in
-                machine.rowsChanged(to: rows, required: required)
-            }
-            self.askMembersAgain(id, now: now, into: &effects)
+            let isSame =
+                layout.fence(of: partition) <= operation.version && required[0] == required[1]
+                && former.writeRows(of: partition) == layout.writeRows(of: partition)
+            if !isSame { self.countAnew(id, layout, now: now, into: &effects) }
         case .get(let get):
             let partition = get.partition
             let isFenced = layout.fence(of: partition) > operation.version

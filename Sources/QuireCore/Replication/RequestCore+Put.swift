@@ -114,7 +114,8 @@ extension RequestCore {
     }
 
     /// A fence was set since the version by which this put counts: no acknowledgement from before it counts, not even
-    /// the own one, for the replica may have been given up and taken up again meanwhile (SAFETY rule 11).
+    /// the own one, for the replica may have been given up and taken up again meanwhile (SAFETY rule 11). Or nodes have
+    /// other parts now: what a former member has stored counts for no member that it stands in for from now on.
     mutating func countAnew(_ id: UInt64, _ layout: Layout, now: Moment, into effects: inout [Effect]) {
         guard case .put(var put)? = self.operations[id]?.body, !put.machine.hasEnded else { return }
         guard !put.isMinting else {
@@ -126,25 +127,23 @@ extension RequestCore {
         let rows = layout.writeRows(of: partition)
         let own = self.configuration.node
         let isMember = rows.contains { $0.contains(own) }
+        // One that leaves would have to hand its hint on first, and may have been counted as empty already.
+        let standsIn = !isMember && !layout.leaving.contains(own)
         put.isOvertaken = false
         put.attempt += 1
         put.store = isMember ? .replica(partition) : .hints(partition)
         put.machine.beganAnew(
             rows: rows,
             required: layout.writeQuorums(of: partition, asked: put.write.request.writeQuorum),
-            coordinatingStandIn: isMember ? nil : own
+            coordinatingStandIn: standsIn ? own : nil
         )
         self.operations[id]?.body = .put(put)
-        let sync = put.write.request.durability ?? .all == .all
-        let command = StorageCommand.merge(put.store, key, put.stored, sync: sync)
-        self.store(command, for: .ownHint(id, attempt: put.attempt), into: &effects)
-        self.askMembersAgain(id, now: now, into: &effects)
-    }
-
-    /// Sends the record to every member of the present rows that has not told what became of it.
-    mutating func askMembersAgain(_ id: UInt64, now: Moment, into effects: inout [Effect]) {
-        guard case .put(let put)? = self.operations[id]?.body, !put.isMinting else { return }
-        for node in put.machine.pendingMembers where node != self.configuration.node {
+        if isMember || standsIn {
+            let sync = put.write.request.durability ?? .all == .all
+            let command = StorageCommand.merge(put.store, key, put.stored, sync: sync)
+            self.store(command, for: .ownHint(id, attempt: put.attempt), into: &effects)
+        }
+        for node in put.machine.members where node != own {
             self.askAgain(node, id, put, now: now, into: &effects)
         }
     }
@@ -292,9 +291,11 @@ extension RequestCore {
             effects.append(.answerPeer(request, .acknowledged(latestTimestamp: latest)))
             return
         }
-        // A node that has left the rows meanwhile does not mint for them any more.
-        if case .replica = put.store, let layout = self.layout, let operation = self.operations[id],
-            !layout.writeRows(of: put.write.partition).contains(where: { $0.contains(self.configuration.node) })
+        // A node that has left the rows meanwhile does not mint for them any more, nor does one that leaves the cluster.
+        let own = self.configuration.node
+        if let layout = self.layout, let operation = self.operations[id],
+            put.store == .replica(put.write.partition) || layout.leaving.contains(own),
+            !layout.writeRows(of: put.write.partition).contains(where: { $0.contains(own) })
         {
             self.remove(id)
             self.beginPut(

@@ -197,6 +197,32 @@ import Testing
         #expect(last.clientResults == [.stored(self.record, wasLive: true)])
     }
 
+    /// What a former member has stored as a replica is no hint for the member that it stands in for now (SAFETY rule 3).
+    @Test func aFormerMemberThatStandsInCountsOnlyWithItsHint() throws {
+        let change = try Change()
+        let (key, _) = try change.key(leaving: .b)
+        var dialogue = try RequestCoreDialogue(layout: change.readNew)
+        _ = dialogue.handle(.peerLost(NodeID(number: 4)))
+        let put = ClientOperation.put(PutRequest(key: key, value: [1], supersession: .older))
+        let token = try #require(dialogue.ask(put).storeTokens.first)
+        let minted = dialogue.stored(token, .minted(self.record, dot: self.dot))
+        let former = try #require(minted.questions.first { $0.node == .b })
+        // Nobody reaches the newcomer: b, which the new row does not have, stands in for it.
+        let adopted = dialogue.handle(.layoutAdopted(change.draining))
+        let own = try #require(adopted.storeTokens.first)
+        #expect(dialogue.stored(own, .durable(self.synced)).clientResults.isEmpty)
+        let hint = try #require(adopted.questions.first { $0.node == .b })
+        guard case .hint = hint.message else {
+            Issue.record("b was asked for \(hint.message)")
+            return
+        }
+        let acknowledged = PeerMessage.acknowledged(latestTimestamp: .zero)
+        let late = dialogue.handle(.peerAnswered(.b, correlation: former.correlation, acknowledged))
+        #expect(late.clientResults.isEmpty)
+        let done = dialogue.handle(.peerAnswered(.b, correlation: hint.correlation, acknowledged))
+        #expect(done.clientResults == [.stored(self.record, wasLive: true, standIns: 1)])
+    }
+
     @Test func aFencedReplyCountsOnlyAfterItsAnswererIsAskedUnderTheNewLayout() throws {
         let change = try Change()
         let (key, _) = try change.key(leaving: .b)
