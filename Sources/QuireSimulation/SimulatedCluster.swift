@@ -110,7 +110,9 @@ package final class SimulatedCluster {
         self.network = SimulatedNetwork(faults: configuration.faults)
         self.workload = workload
         let members = self.nodes.map(\.member)
-        self.operators = configuration.scripts.map { SimulatedOperator($0, members: members) }
+        self.operators = configuration.scripts.enumerated().map { index, script in
+            SimulatedOperator(script, members: members, recovers: index == 0)
+        }
         self.plannedCrashes = configuration.stepCrashes
         self.checker = Checker(configuration: configuration)
         self.random = random

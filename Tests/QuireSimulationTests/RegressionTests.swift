@@ -26,4 +26,22 @@ import Testing
     @Test func onlyCopiesOfTheVersionThatIsAcknowledgedCount() {
         #expect(Scenario.returning.configuration(seed: 9).outcome().violations == [])
     }
+
+    /// A replica that left the row was appointed to stand in for another while a put was in flight, and its answer about
+    /// the copy in the file that it gave up counted for the hint. That this is over is shown step by step by
+    /// `RequestLayoutTests`; these are the changes that showed it.
+    @Test func aFormerMembersCopyIsNoHint() {
+        #expect(SimulationConfiguration.membership(seed: 2620).outcome().violations == [])
+    }
+
+    /// A dead node left, and a newcomer of the same change died for good: the change could neither go on nor be taken
+    /// back, because the way back led to the first.
+    @Test func aChangeInWhichALeaverAndANewcomerDieEnds() {
+        #expect(SimulationConfiguration.membership(seed: 2422).outcome().violations == [])
+    }
+
+    /// Two shrinkings left one voter, and that died for good.
+    @Test func aLogThatHasLostItsOnlyVoterIsRecovered() {
+        #expect(SimulationConfiguration.membership(seed: 2067).outcome().violations == [])
+    }
 }

@@ -189,11 +189,18 @@ package struct Layout: Hashable, Sendable, Codable {
     /// Newcomers must cover the fenced replicas before reads ask them. Where the number of replicas changes, reads may
     /// ask fewer of those that had a write: then all of the new row must. In `draining` it is every new owner, if there
     /// are former ones that may hold something they lack (SAFETY rule 10).
+    ///
+    /// Lost members owe nothing, so that two losses at once leave a way out: the row is short of them then, as any row
+    /// with a dead node is, and they are replaced afterwards. Only where a whole new row is lost there is nobody who
+    /// could take the data: such a change must be aborted.
     package func receiptsDue(of move: PartitionMove) -> [NodeID] {
         switch move.phase {
         case .dualWrite, .readNew:
-            if move.isReversal { [] } else { move.to.count == move.from.count ? move.newcomers : move.to }
-        case .draining: self.leaversAwaited(of: move).isEmpty ? [] : move.to.filter { !self.lost.contains($0) }
+            if move.isReversal { return [] }
+            let due = move.to.count == move.from.count ? move.newcomers : move.to
+            return move.to.allSatisfy(self.lost.contains) ? due : due.filter { !self.lost.contains($0) }
+        case .draining:
+            return self.leaversAwaited(of: move).isEmpty ? [] : move.to.filter { !self.lost.contains($0) }
         }
     }
 

@@ -115,6 +115,14 @@ struct MoveBlocker: Equatable, Sendable {
     }
 
     private static func ofTargets(_ move: PartitionMove, _ view: View) -> MoveBlocker? {
+        if let lost = self.targets(move, view.layout).first(where: view.layout.lost.contains) {
+            return MoveBlocker(
+                .targetDown,
+                "\(view.name(lost)), which takes the partition, was given up with all its new fellows: take the change back",
+                command: "quire cluster abort",
+                needsAction: true
+            )
+        }
         guard let target = self.targets(move, view.layout).first(where: { view.isDown($0) }) else { return nil }
         guard move.phase == .dualWrite else {
             return self.without(

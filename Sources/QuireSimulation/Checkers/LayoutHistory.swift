@@ -152,6 +152,8 @@ struct LayoutHistory {
         let needed = move.from.count - min(quorums.writeQuorumMin, move.from.count) + 1
         let able = move.from.count { !former.lost.contains($0) }
         for owner in move.to where !move.from.contains(owner) || move.to.count != move.from.count {
+            // Of who is gone for good nothing is asked, as long as another owner has the data.
+            if former.lost.contains(owner), !move.to.allSatisfy(former.lost.contains) { continue }
             guard let receipt = move.receipts.first(where: { $0.node == owner }) else {
                 return "turns reads to \(owner), which gave no receipt"
             }

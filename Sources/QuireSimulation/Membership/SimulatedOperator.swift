@@ -4,7 +4,8 @@ import QuireCore
 /// node, and what a competitor has done already counts as done.
 ///
 /// When the script is over, the operator tidies up: it resumes what is paused, clears what is staged, and takes
-/// destroyed nodes out of the cluster, so that every change must end.
+/// destroyed nodes out of the cluster, so that every change must end. Where the majority of the voters is destroyed, one
+/// operator recovers the layout log first.
 struct SimulatedOperator {
     enum Action {
         case ask(ControlCore.OperatorRequest)
@@ -27,9 +28,15 @@ struct SimulatedOperator {
     /// After so many refusals a change is given up, and after so many looks a node that must not be lost is kept.
     private static let attemptsMax = 12
     private static let looksMax = 80
+    /// So long a majority of destroyed voters is looked at before the log is recovered.
+    private static let recoveryPatience = Duration.seconds(5)
 
     private let operations: [MembershipOperation]
     private let members: [Member]
+    /// Two recoveries by two people would make two clusters.
+    private let recovers: Bool
+    private var majorityLostAt: Duration?
+    private var recoveries: UInt64 = 0
     private var index = 0
     private var attempts = 0
     private var looks = 0
@@ -43,9 +50,10 @@ struct SimulatedOperator {
     private var until = Duration.zero
     private var lastAnswer = "nothing asked"
 
-    init(_ script: MembershipScript, members: [Member]) {
+    init(_ script: MembershipScript, members: [Member], recovers: Bool) {
         self.operations = script.operations
         self.members = members
+        self.recovers = recovers
     }
 
     var stateDescription: String {
@@ -91,6 +99,7 @@ struct SimulatedOperator {
     /// - Returns: what the operator does now; `nil` while there is something to wait for, and at the end.
     mutating func next(_ view: View) -> Action? {
         self.countMoves(of: view.layout)
+        if let recovery = self.recovery(view) { return recovery }
         while self.index < self.operations.count {
             switch self.step(self.operations[self.index], view) {
             case .wait: return nil
@@ -106,6 +115,21 @@ struct SimulatedOperator {
             }
         }
         return self.tidy(view)
+    }
+
+    private mutating func recovery(_ view: View) -> Action? {
+        let layout = view.layout
+        let alive = layout.voters.count { !view.destroyed.contains($0) }
+        guard self.recovers, alive < layout.electorate.needed else {
+            self.majorityLostAt = nil
+            return nil
+        }
+        let since = self.majorityLostAt ?? view.now
+        self.majorityLostAt = since
+        guard view.now >= since + Self.recoveryPatience else { return nil }
+        self.recoveries += 1
+        let lost = layout.members.map(\.id).filter { view.destroyed.contains($0) }
+        return .ask(.recover(lost: lost, lineageID: NodeID(rawValue: self.recoveries).description))
     }
 
     private mutating func countMoves(of layout: Layout) {
@@ -162,10 +186,11 @@ struct SimulatedOperator {
         if self.beganAt == nil { self.beganAt = view.now }
         guard view.now >= (self.beganAt ?? view.now) + .seconds(5) else { return .wait }
         if layout.change?.state == .paused { return .act(.ask(.resume)) }
-        let dead = view.destroyed.filter { layout.member($0) != nil && !layout.lost.contains($0) }.sorted()
-        let isTarget = layout.moves.contains { $0.phase == .dualWrite && !dead.allSatisfy($0.stays) }
-        if isTarget, layout.change?.kind != .abort, self.attempts % 2 == 0 { return .act(.ask(.abort)) }
-        return dead.first.map { .act(.ask(.declareLost($0))) } ?? .wait
+        let gone = view.destroyed.filter { layout.member($0) != nil }.sorted()
+        let dead = gone.first { !layout.lost.contains($0) }
+        let isTarget = layout.moves.contains { $0.phase == .dualWrite && !gone.allSatisfy($0.stays) }
+        if isTarget, layout.change?.kind != .abort, self.attempts % 2 == 0 || dead == nil { return .act(.ask(.abort)) }
+        return dead.map { .act(.ask(.declareLost($0))) } ?? .wait
     }
 
     private func id(_ number: Int) -> NodeID { self.members[number - 1].id }

@@ -173,6 +173,31 @@ import Testing
         #expect(try staged.committing(plan).lost == [.a])
     }
 
+    /// A dead node leaves, and then a newcomer dies for good: there is no way back, so there must be one forward.
+    @Test func aChangeThatCannotGoBackEndsWithoutALostNewcomer() throws {
+        var random = SeededGenerator(seed: 11)
+        let leaver = NodeID(number: 2)
+        let (_, begun) = try self.begun([4], [.leave(leaver, isLost: true)])
+        let newcomer = try #require(begun.moves.first?.newcomers.first)
+        let given = try begun.declaringLost(newcomer)
+        #expect(throws: ChangeRefusal.membersLost([leaver])) { try given.aborting() }
+        for move in given.moves { #expect(!given.receiptsDue(of: move).contains(newcomer)) }
+        let done = try self.ended(given, using: &random)
+        #expect(done.member(leaver) == nil)
+        let (_, plan) = try done.planned([.replace(newcomer, with: .numbered(9), isLost: true)])
+        #expect(plan.movedReplicas > 0)
+    }
+
+    /// Else reads would turn to a row that nobody has data for.
+    @Test func aNewRowThatIsLostAsAWholeIsWaitedFor() throws {
+        let before = try Layout.initial(Member.inZones([2]), partitions: 8, replicas: 1)
+        let (staged, plan) = try before.planned([.join(.numbered(9))])
+        let given = try staged.committing(plan).declaringLost(NodeID(number: 9))
+        #expect(!given.moves.isEmpty)
+        for move in given.moves { #expect(given.receiptsDue(of: move) == [NodeID(number: 9)]) }
+        #expect(try given.aborting().moves.isEmpty)
+    }
+
     @Test func aMemberThatWasGivenUpIsNotFilledByAnAbort() throws {
         let (_, begun) = try self.begun([3], [.join(.numbered(4))])
         let partitions = begun.moves.map(\.partition)
