@@ -123,7 +123,7 @@ let package = Package(
         ),
         .testTarget(
             name: "QuireNodeTests",
-            dependencies: ["QuireCore", "QuireNode", "QuireStorage", "QuireWire", crypto],
+            dependencies: ["QuireArchive", "QuireCore", "QuireNode", "QuireStorage", "QuireWire", crypto, nioCore],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -49,7 +49,8 @@ static inline sqlite3_destructor_type quire_sqlite_static(void) {
     return SQLITE_STATIC;
 }
 
-/* CRC-32C by the processor's own instruction. `crc` is the register: its owner inverts it before and after. */
+/* CRC-32C by the processor's own instruction. `crc` is the register: its owner inverts it before and after. The bytes of
+   `quire_crc32c_thrice` are three runs of `count` bytes, a multiple of 8, one behind the other. */
 
 #if defined(__x86_64__)
 
@@ -71,6 +72,25 @@ static inline unsigned int quire_crc32c(unsigned int crc, const void *bytes, uns
     return (unsigned int)value;
 }
 
+/* Three runs of equal length at once: one step waits three cycles for the step before it, but not for other runs. */
+__attribute__((target("sse4.2")))
+static inline void quire_crc32c_thrice(unsigned int crc[3], const void *bytes, unsigned long count) {
+    const unsigned char *next = (const unsigned char *)bytes;
+    unsigned long long a = crc[0], b = crc[1], c = crc[2];
+    for (unsigned long end = count / 8; end > 0; next += 8, end -= 1) {
+        unsigned long long words[3];
+        __builtin_memcpy(words, next, 8);
+        __builtin_memcpy(words + 1, next + count, 8);
+        __builtin_memcpy(words + 2, next + 2 * count, 8);
+        a = __builtin_ia32_crc32di(a, words[0]);
+        b = __builtin_ia32_crc32di(b, words[1]);
+        c = __builtin_ia32_crc32di(c, words[2]);
+    }
+    crc[0] = (unsigned int)a;
+    crc[1] = (unsigned int)b;
+    crc[2] = (unsigned int)c;
+}
+
 #elif defined(__aarch64__)
 
 static inline int quire_crc32c_is_available(void) {
@@ -89,6 +109,25 @@ static inline unsigned int quire_crc32c(unsigned int crc, const void *bytes, uns
     return crc;
 }
 
+/* Three runs of equal length at once: one step waits three cycles for the step before it, but not for other runs. */
+__attribute__((target("crc")))
+static inline void quire_crc32c_thrice(unsigned int crc[3], const void *bytes, unsigned long count) {
+    const unsigned char *next = (const unsigned char *)bytes;
+    unsigned int a = crc[0], b = crc[1], c = crc[2];
+    for (unsigned long end = count / 8; end > 0; next += 8, end -= 1) {
+        unsigned long words[3];
+        __builtin_memcpy(words, next, 8);
+        __builtin_memcpy(words + 1, next + count, 8);
+        __builtin_memcpy(words + 2, next + 2 * count, 8);
+        a = __builtin_arm_crc32cd(a, words[0]);
+        b = __builtin_arm_crc32cd(b, words[1]);
+        c = __builtin_arm_crc32cd(c, words[2]);
+    }
+    crc[0] = a;
+    crc[1] = b;
+    crc[2] = c;
+}
+
 #else
 
 static inline int quire_crc32c_is_available(void) {
@@ -99,6 +138,12 @@ static inline unsigned int quire_crc32c(unsigned int crc, const void *bytes, uns
     (void)bytes;
     (void)count;
     return crc;
+}
+
+static inline void quire_crc32c_thrice(unsigned int crc[3], const void *bytes, unsigned long count) {
+    (void)crc;
+    (void)bytes;
+    (void)count;
 }
 
 #endif

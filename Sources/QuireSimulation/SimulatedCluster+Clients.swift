@@ -6,7 +6,10 @@ extension SimulatedCluster {
 
     func clientReady(_ client: Int) {
         guard !self.isHealed else { return }
-        let able = self.order.filter { self.node($0).isUp && self.node($0).control.layout != nil }
+        let known = self.configuration.workload.asks
+        let able = self.order.filter { id in
+            self.node(id).isUp && self.node(id).control.layout != nil && known?.contains(Int(id.rawValue)) ?? true
+        }
         guard !able.isEmpty else {
             self.queue.schedule(.clientReady(client), after: .milliseconds(20))
             return
@@ -39,6 +42,7 @@ extension SimulatedCluster {
         let client = Int(id.connection)
         guard let operation = self.workload.ended(client, id.operation) else { return }
         self.traced(id.operation)
+        self.noteAnswer(result, by: operation.node)
         if case .put(let put) = operation.request, case .stored(let record, _, _) = result, !record.isEmpty {
             self.checker.acknowledged(
                 operation,
@@ -83,7 +87,10 @@ extension SimulatedCluster {
     func operatorReady(_ index: Int) {
         self.queue.schedule(.operatorReady(index), after: self.random.milliseconds(60...160))
         guard let view = self.operatorView, !self.operators[index].isWaiting(at: self.queue.now) else { return }
-        let up = self.order.filter { self.node($0).isRunning && self.node($0).control.layout != nil }
+        let reach = self.configuration.scripts[index].asks
+        let up = self.order.filter { id in
+            self.node(id).isRunning && self.node(id).control.layout != nil && reach?.contains(Int(id.rawValue)) ?? true
+        }
         guard !up.isEmpty, let action = self.operators[index].next(view) else { return }
         switch action {
         case .destroy(let number):

@@ -71,7 +71,10 @@ extension SimulatedCluster {
 
         func missing(in row: [NodeID], _ needed: Int) -> String? {
             let found = row.count { self.replicas.contains($0) } + self.hints.count { !row.contains($0) }
-            return found >= needed ? nil : "\(found) durable copies for the row \(row.map(\.rawValue)), not \(needed)"
+            guard found < needed else { return nil }
+            let (replicas, hints) = (self.replicas.sorted().map(\.rawValue), self.hints.sorted().map(\.rawValue))
+            return "\(found) durable copies for the row \(row.map(\.rawValue)), not \(needed): at \(replicas), "
+                + "and as hints at \(hints)"
         }
 
         func missingInMemory(_ put: PutRequest, _ durability: Durability, _ cluster: SimulatedCluster) -> String? {

@@ -48,8 +48,6 @@ extension SimulatedCluster {
                     machine: .cover(cover)
                 )
                 self.begin(task, at: node)
-            case .stop where self.configuration.mutation == .countsReceiptsOfStoppedSessions:
-                continue
             case .stop(let orders):
                 let sessions = Set(orders.map(\.session))
                 node.tasks = node.tasks.filter { !($0.value.purpose.session.map(sessions.contains) ?? false) }
@@ -82,7 +80,7 @@ extension SimulatedCluster {
     }
 
     func stateSaved(_ token: UInt64, _ state: LayoutAcceptor.State, at node: SimulatedNode) {
-        node.stored = state
+        node.stored = self.configuration.mutation == .forgetsPromises ? state.withoutVotes : state
         guard self.configuration.mutation != .votesBeforeStoring else { return }
         self.perform(node.control.handle(.stored(token: token), now: self.queue.now), at: node)
     }
@@ -97,6 +95,7 @@ extension SimulatedCluster {
         if !self.layouts.contains(where: { $0.version == layout.version }) {
             let place = self.layouts.firstIndex { $0.version > layout.version } ?? self.layouts.endIndex
             self.layouts.insert(layout, at: place)
+            self.crashAfterDecision(of: node)
         }
         if layout.change?.isFinished == true, layout.change?.origin == nil { node.storage.forgetRetired() }
         // Who adopts late learns of rows that may have turned back since.
@@ -291,7 +290,7 @@ extension SimulatedCluster {
             let isBlind = self.configuration.mutation == .acceptsLateMessages
             var timing: MessageTiming =
                 isBlind ? .fresh : MessageTiming(age: self.queue.now - sentAt.time, budget: sentAt.budget)
-            timing.version = sentAt.version
+            timing.version = self.configuration.mutation == .countsOlderRequests ? nil : sentAt.version
             let now = node.moment(at: self.queue.now)
             self.perform(node.request.handle(.peerAsked(request, message, timing), now: now), at: node)
             return

@@ -27,7 +27,13 @@ extension SimulatedCluster {
     func crashAfterAcknowledgement() {
         let chance = self.configuration.faults.powerLossAfterAcknowledgement
         guard !self.isHealed, self.random.chance(chance) else { return }
-        self.queue.schedule(.powerLost, after: .zero)
+        self.queue.schedule(.powerLost(longest: nil), after: .zero)
+    }
+
+    /// A node has adopted a layout as the first.
+    func crashAfterDecision(of node: SimulatedNode) {
+        guard !self.isHealed, self.random.chance(self.configuration.faults.powerLossAfterDecision) else { return }
+        self.queue.schedule(.powerLost(longest: node.id), after: .zero)
     }
 
     /// - Parameter absence: `nil`: some time.

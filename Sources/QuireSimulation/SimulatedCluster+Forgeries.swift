@@ -5,7 +5,8 @@ extension SimulatedCluster {
     /// Whether the question is not asked at all, because some mutation knows the answer.
     func isForged(_ message: ControlMessage) -> Bool {
         switch (message, self.configuration.mutation) {
-        case (.prepare, .decidesAlone), (.accept, .decidesAlone), (.collectReceipts, .countsReceiptsUngiven):
+        case (.installFence, .fillsBeforeTheFence), (.prepare, .decidesAlone), (.accept, .decidesAlone),
+            (.collectReceipts, .countsReceiptsUngiven):
             true
         default:
             false
@@ -15,6 +16,7 @@ extension SimulatedCluster {
     func forgeAnswer(of peer: NodeID, to message: ControlMessage, _ correlation: UInt64, at node: SimulatedNode) {
         let answer: ControlMessage
         switch message {
+        case .installFence(let version): answer = .fenceInstalled(version)
         case .prepare(let version, let ballot): answer = .promise(version, ballot, accepted: nil)
         case .accept(let version, let ballot, _): answer = .accepted(version, ballot)
         case .collectReceipts: answer = .receipts(self.receiptsUngiven(by: peer, at: node), hintsHeld: 0)
@@ -37,11 +39,15 @@ extension SimulatedCluster {
             return PartitionReceipt(partition: move.partition, phase: move.phase, fence: move.fence, receipt: receipt)
         }
     }
+}
 
-    /// The session for which the end of a transfer counts.
-    func counted(_ session: UInt64, of partition: PartitionID, at node: SimulatedNode) -> UInt64 {
-        guard self.configuration.mutation == .countsReceiptsOfStoppedSessions else { return session }
-        return node.latestSessions[partition] ?? session
+extension LayoutAcceptor.State {
+    /// The mistake of a voter that keeps only what was decided (SAFETY rule 13).
+    var withoutVotes: LayoutAcceptor.State {
+        var state = self
+        state.promised = .none
+        state.accepted = nil
+        return state
     }
 }
 
@@ -50,6 +56,13 @@ extension Layout {
     var withoutDualWrites: Layout {
         var layout = self
         layout.moves.removeAll { $0.phase == .dualWrite }
+        return layout
+    }
+
+    /// The mistake of a coordinator that keeps what newcomers have covered to itself (SAFETY rule 12).
+    var withoutReceipts: Layout {
+        var layout = self
+        for index in layout.moves.indices { layout.moves[index].receipts = [] }
         return layout
     }
 

@@ -4,13 +4,8 @@ import QuireCore
 extension SimulatedCluster {
     func fill(_ order: ControlCore.CoverOrder, at node: SimulatedNode) {
         let partition = order.partition
-        node.latestSessions[partition] = order.session
         let sources = order.sources
-        let isRevived = node.storage.revive(partition, since: order.reviveSince)
-        if isRevived { node.disturbed(partition) }
-        self.noteStorage(of: node)
-        let isBlind = isRevived && self.configuration.mutation == .undoesWithoutComparing
-        if isBlind || self.configuration.mutation == .coversWithoutCopying {
+        if self.configuration.mutation == .coversWithoutCopying {
             let receipt = PartitionMove.Receipt(node: node.id, root: "", bytes: 0, checksum: "")
             let event = ControlCore.Event.covered(session: order.session, receipt)
             self.perform(node.control.handle(event, now: self.queue.now), at: node)
@@ -20,12 +15,26 @@ extension SimulatedCluster {
         let transfer = PartitionTransfer(
             partition: partition,
             node: node.id,
-            replicas: isOneEnough ? Array(sources.prefix(1)) : sources
+            replicas: isOneEnough ? Array(sources.prefix(1)) : sources,
+            reviveSince: order.reviveSince
         )
         self.begin(
             NodeTask(partition: partition, purpose: .fill(order.session), machine: .transfer(transfer)),
             at: node
         )
+    }
+
+    /// What the node has retired of the partition comes back at once; the machine hears of it later, as of every file.
+    func revive(since version: LayoutVersion, of id: UInt64, at node: SimulatedNode) {
+        guard let partition = node.tasks[id]?.partition else { return }
+        let isRevived = node.storage.revive(partition, since: version)
+        if isRevived { node.disturbed(partition) }
+        self.noteStorage(of: node)
+        if isRevived, self.configuration.mutation == .undoesWithoutComparing {
+            self.finished(id, PartitionMove.Receipt(node: node.id, root: "", bytes: 0, checksum: ""), at: node)
+        } else {
+            self.finishLocally(id, with: .revived(isRevived), at: node)
+        }
     }
 
     // MARK: Retiring
@@ -78,7 +87,9 @@ extension SimulatedCluster {
             guard let image = node.seals[seal], let index = blocks.first?.lowerBound,
                 !self.random.chance(self.network.faults.loss)
             else { return .sealExpired }
-            return .block(image.block(index))
+            let block = image.block(index)
+            let isDamaged = self.random.chance(self.network.faults.blockDamage)
+            return .block(isDamaged ? block.map { ~$0 } : block)
         case .unseal(_, let seal):
             node.seals[seal] = nil
             return .sealExpired
@@ -134,6 +145,7 @@ extension NodeTask.Answer {
         case .peer(let message): .peer(message)
         case .storage(let outcome): .storage(outcome)
         case .done: .done
+        case .revived(let isRevived): .revived(isRevived)
         case .prepared(let heldBytes): .prepared(heldBytes: heldBytes)
         case .timePassed: .failed("nothing was waited for")
         case .failed(let reason): .bad(reason)

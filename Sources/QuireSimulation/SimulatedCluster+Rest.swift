@@ -49,7 +49,12 @@ extension SimulatedCluster {
 
     /// What the moves that have not ended wait for, for people.
     private var blockers: String {
-        guard let layout = self.newestLayout, let move = layout.moves.first else { return "no moves" }
+        guard let layout = self.newestLayout else { return "no layout" }
+        let about =
+            "members \(layout.members.map(\.id.rawValue)), voters \(layout.voters.map(\.rawValue)), "
+            + "leaving \(layout.leaving.map(\.rawValue)), lost \(layout.lost.map(\.rawValue)), "
+            + "destroyed \(self.destroyed.sorted().map(\.rawValue)), "
+        guard let move = layout.moves.first else { return about + "no moves" }
         let given = move.receipts.map(\.node)
         let due = layout.receiptsDue(of: move).filter { !given.contains($0) }
         let work = due.map { id in
@@ -62,13 +67,11 @@ extension SimulatedCluster {
             self.node(id).isRunning && self.node(id).control.isLayoutCoordinator
         }
         let fenced = coordinators.map { self.node($0).control.fencedReplicas(of: move, in: layout)?.map(\.rawValue) }
-        return
-            "\(layout.moves.count) moves in version \(layout.version), \(layout.change?.state.rawValue ?? "no change"): "
+        let change = layout.change.map { "\($0.kind) \($0.state.rawValue)" } ?? "no change"
+        return about + "\(layout.moves.count) moves in version \(layout.version), \(change): "
             + "partition \(move.partition) from \(move.from.map(\.rawValue)) to \(move.to.map(\.rawValue)) in "
             + "\(move.phase), fence \(move.fence), receipts due of \(work), coordinators "
-            + "\(coordinators.map(\.rawValue)), which know as fenced \(fenced), "
-            + "leaving \(layout.leaving.map(\.rawValue)), lost \(layout.lost.map(\.rawValue)), "
-            + "destroyed \(self.destroyed.sorted().map(\.rawValue))"
+            + "\(coordinators.map(\.rawValue)), which know as fenced \(fenced)"
     }
 
     var isSettled: Bool {

@@ -11,8 +11,9 @@ extension SimulatedCluster {
         for (index, crash) in self.plannedCrashes.enumerated() where crash.point == point {
             self.plannedCrashes[index].occurrence -= 1
             guard self.plannedCrashes[index].occurrence == 0 else { continue }
+            let victim = crash.victim.map { self.node(NodeID(rawValue: UInt64($0))) } ?? node
             self.queue.schedule(
-                .stepCrash(node.id, life: node.life, index: index),
+                .stepCrash(victim.id, life: victim.life, index: index),
                 after: .microseconds(crash.delay)
             )
         }
@@ -26,6 +27,9 @@ extension SimulatedCluster {
         switch crash.damage {
         case .crash:
             self.crash(node.id, for: absence)
+        case .powerLoss:
+            self.crash(node.id, for: absence)
+            self.order.forEach { self.crash($0) }
         case .pause:
             self.pause(node, for: absence)
         case .lostDisk:

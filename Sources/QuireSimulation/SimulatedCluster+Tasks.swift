@@ -77,8 +77,8 @@ extension SimulatedCluster {
             self.ask(peer, message, for: id, at: node)
         case .store(let command):
             self.execute(command, token: id | Self.taskToken, at: node)
-        case .revive:
-            self.answerTask(id, .failed("nothing is retired here"), at: node)
+        case .revive(let version):
+            self.revive(since: version, of: id, at: node)
         case .prepareImage(let manifest):
             self.prepareImage(manifest, of: id, at: node)
         case .pullBlocks(let source, _):
@@ -169,13 +169,12 @@ extension SimulatedCluster {
 
     // MARK: Ends
 
-    private func finished(_ id: UInt64, _ receipt: PartitionMove.Receipt, at node: SimulatedNode) {
+    func finished(_ id: UInt64, _ receipt: PartitionMove.Receipt, at node: SimulatedNode) {
         guard let task = node.tasks.removeValue(forKey: id) else { return }
         switch task.purpose {
         case .fill(let session), .takeOver(let session):
             if case .takeOver = task.purpose { self.reached(.target, .hasTakenOver, at: node) }
-            let counted = self.counted(session, of: task.partition, at: node)
-            self.perform(node.control.handle(.covered(session: counted, receipt), now: self.queue.now), at: node)
+            self.perform(node.control.handle(.covered(session: session, receipt), now: self.queue.now), at: node)
         case .refetch(let version):
             // Fellows may have changed meanwhile: then it begins anew.
             if node.control.layout?.version == version {
@@ -256,7 +255,7 @@ extension NodeTask.Answer {
         switch self {
         case .peer(let message): .peer(message)
         case .storage(let outcome): .storage(outcome)
-        case .done, .prepared, .timePassed: .unreachable("nothing was to be done")
+        case .done, .revived, .prepared, .timePassed: .unreachable("nothing was to be done")
         case .failed(let reason): .unreachable(reason)
         }
     }
@@ -269,7 +268,7 @@ extension TombstoneCollection {
         case .storage(let outcome): self.answered(.storage(outcome), now: now)
         case .timePassed(let until):
             self.timePassed(now: Moment(elapsed: max(until, now.elapsed), wallMilliseconds: now.wallMilliseconds))
-        case .done, .prepared, .failed: self.answered(.unreachable, now: now)
+        case .done, .revived, .prepared, .failed: self.answered(.unreachable, now: now)
         }
     }
 }

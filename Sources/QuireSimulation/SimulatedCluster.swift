@@ -24,7 +24,9 @@ package final class SimulatedCluster {
         /// - Parameter index: Of the planned crash.
         case stepCrash(NodeID, life: UInt64, index: Int)
         case fault(Fault)
-        case powerLost
+        /// - Parameter longest: The node that stays away longest.
+        case powerLost(longest: NodeID?)
+        case minorityCutOff
         case networkHealed
         case clog(SimulatedNetwork.Pair)
         case unclog(SimulatedNetwork.Pair)
@@ -47,7 +49,8 @@ package final class SimulatedCluster {
                 .storageAnswered(let id, _, _), .syncEnded(let id, _), .stateSaved(let id, _, _, _),
                 .taskAnswered(let id, _, _, _), .tick(let id, _), .clientAsked(let id, _, _):
                 id
-            case .stepCrash, .clientReady, .clientGivesUp, .operatorReady, .fault, .powerLost, .networkHealed, .clog,
+            case .stepCrash, .minorityCutOff, .clientReady, .clientGivesUp, .operatorReady, .fault, .powerLost,
+                .networkHealed, .clog,
                 .unclog,
                 .resume, .diskMended, .restart:
                 nil
@@ -60,7 +63,7 @@ package final class SimulatedCluster {
     package private(set) var trace = TraceHash()
     package private(set) var eventCount = 0
     let partitionCount: PartitionCount
-    let catalogue = LayoutCatalogue()
+    let catalogue: LayoutCatalogue
     let order: [NodeID]
     private let nodes: [SimulatedNode]
     var queue = EventQueue<Event>()
@@ -80,6 +83,8 @@ package final class SimulatedCluster {
     var operatorRequests: [ControlCore.OperatorRequestID: Int] = [:]
     /// Nodes that crashed for good.
     var destroyed: Set<NodeID> = []
+    /// What nodes answered while the minority was cut off, and the layouts that they had in the end of it.
+    package private(set) var cut = CutOff()
     /// Crashes at steps of moves; each counts down.
     var plannedCrashes: [StepCrash]
     /// Those that happened.
@@ -96,7 +101,8 @@ package final class SimulatedCluster {
         var random = SeededGenerator(seed: configuration.seed)
         let workload = Workload(configuration: configuration)
         let order = KeyOrder(workload.allKeys)
-        let catalogue = self.catalogue
+        let catalogue = LayoutCatalogue(mutation: configuration.mutation)
+        self.catalogue = catalogue
         self.nodes = (1...configuration.founders + configuration.spares).map { number in
             SimulatedNode(
                 member: .simulated(number, zones: configuration.zones),
@@ -131,6 +137,7 @@ package final class SimulatedCluster {
         }
         guard self.checker.violations.isEmpty else { return self.checker.violations }
         self.checker.healed()
+        self.cut.ended(with: self.order.map { self.node($0).layout?.version ?? .none })
         self.heal()
         self.comeToRest()
         self.checkFinalRecords()
@@ -156,6 +163,9 @@ package final class SimulatedCluster {
         }
         for client in 0..<self.configuration.workload.clients {
             self.queue.schedule(.clientReady(client), after: .milliseconds(60 + client))
+        }
+        if !self.configuration.minority.isEmpty {
+            self.queue.schedule(.minorityCutOff, after: .milliseconds(500))
         }
         for index in self.operators.indices {
             self.queue.schedule(.operatorReady(index), after: .milliseconds(200 + 130 * index))
@@ -226,8 +236,12 @@ package final class SimulatedCluster {
             if let node = self.living(id, life) { self.crashAtStep(index, node) }
         case .fault(let fault):
             self.befall(fault)
-        case .powerLost:
-            if !self.isHealed { self.order.forEach { self.crash($0) } }
+        case .powerLost(let longest):
+            guard !self.isHealed else { return }
+            if let longest { self.crash(longest, for: self.random.milliseconds(2500...4000)) }
+            self.order.forEach { self.crash($0) }
+        case .minorityCutOff:
+            if !self.isHealed { self.cutOffMinority() }
         case .networkHealed:
             self.network.heal()
         case .clog(let pair):
@@ -267,6 +281,21 @@ package final class SimulatedCluster {
         self.perform(node.control.handle(.timePassed, now: self.queue.now), at: node)
         self.workInBackground(at: node)
         self.queue.schedule(.tick(node.id, life: node.life), after: .milliseconds(20))
+    }
+
+    private func cutOffMinority() {
+        let minority = Set(self.configuration.minority.map { NodeID(rawValue: UInt64($0)) })
+        self.cut.began(with: self.order.map { self.node($0).layout?.version ?? .none })
+        for from in self.order {
+            for to in self.order where minority.contains(from) != minority.contains(to) {
+                self.network.cut(from: from, to: to)
+            }
+        }
+    }
+
+    /// A client was answered.
+    func noteAnswer(_ result: ClientResult, by node: NodeID) {
+        if !self.isHealed { self.cut.answered(result, by: Int(node.rawValue)) }
     }
 
     func traced(_ number: UInt64) {

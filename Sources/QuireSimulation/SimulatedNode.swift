@@ -41,8 +41,6 @@ final class SimulatedNode {
     /// Requests of peers that came in this life.
     var seen: Set<UInt64> = []
     var tasks: [UInt64: NodeTask] = [:]
-    /// The last session of each partition, for a mutation.
-    var latestSessions: [PartitionID: UInt64] = [:]
     /// What tombstones must wait for: how often old values may have come in this life.
     var disturbances: [PartitionID: UInt64] = [:]
     /// When tombstones are looked for next.
@@ -110,10 +108,12 @@ final class SimulatedNode {
             member: member,
             seed: seed,
             encode: { catalogue.encode($0) },
-            decode: { catalogue.decode($0) }
+            decode: { catalogue.decode($0, at: member.id) }
         )
         configuration.incarnation = Int(incarnation)
         configuration.undoWindow = .seconds(2)
+        // Copies take no time here.
+        configuration.stepPauseWhileFilling = configuration.stepPause
         return ControlCore(configuration: configuration)
     }
 
@@ -232,6 +232,8 @@ struct NodeTask {
         case peer(PeerMessage)
         case storage(StorageOutcome)
         case done
+        /// Whether a retired file came back.
+        case revived(Bool)
         case prepared(heldBytes: Int)
         /// It is as late as was waited for.
         case timePassed(Duration)

@@ -13,7 +13,8 @@ extension SimulatedStorage {
     /// - Parameter version: Nothing older is of use: the node was no member for some time after it.
     /// - Returns: whether there was such a file.
     mutating func revive(_ partition: PartitionID, since version: LayoutVersion) -> Bool {
-        guard let file = self.retired[partition], file.version >= version else { return false }
+        let isBlind = self.mutation == .keepsFilesOfEarlierMembership
+        guard let file = self.retired[partition], file.version >= version || isBlind else { return false }
         self.retired[partition] = nil
         let entries = file.records.map { KeyedRecord(key: $0.key, record: $0.value) }
         self.install(entries.sorted { self.order.place(of: $0.key) < self.order.place(of: $1.key) }, in: partition)
@@ -22,7 +23,7 @@ extension SimulatedStorage {
 
     /// Nobody will take the change back that made them.
     mutating func forgetRetired() {
-        self.retired = [:]
+        if self.mutation != .keepsFilesOfEarlierMembership { self.retired = [:] }
     }
 
     /// - Returns: partitions of which there is a file here that belongs elsewhere.

@@ -22,6 +22,8 @@ package struct SimulationConfiguration: Sendable {
     package var tombstones: TombstoneRules?
     /// The number of a founder that does not run before everything is healed.
     package var silentNode: Int?
+    /// Nodes that are cut off from all others from half a second on until everything is healed.
+    package var minority: [Int] = []
     /// What operators do while clients write, each by itself.
     package var scripts: [MembershipScript] = []
     /// Crashes at steps of moves. They happen after healing too, if the steps come then.

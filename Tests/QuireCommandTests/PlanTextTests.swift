@@ -18,6 +18,7 @@ import Testing
         )
         newcomer.storedBytes = 0
         newcomer.incomingBytes = 12 << 20
+        newcomer.peakBytes = 12 << 20
         newcomer.diskFreeBytes = 30 << 30
         let silent = ClusterAPI.Plan.Node(
             id: "1",
@@ -50,9 +51,9 @@ import Testing
                 Plan abc123  based on layout 7  (expires when it changes)
                   + n4  zone z1  join
 
-                node  zone   tokens  replicas  in  out  stored  receives  disk free
-                n1    z1    22 → 16   64 → 48   -   16       ?         ?          ?
-                n4    z1     0 → 16    0 → 48  48    -     0 B  12.0 MiB   30.0 GiB
+                node  zone   tokens  replicas  in  out  stored  receives      peak  disk free
+                n1    z1    22 → 16   64 → 48   -   16       ?         ?         ?          ?
+                n4    z1     0 → 16    0 → 48  48    -     0 B  12.0 MiB  12.0 MiB   30.0 GiB
 
                 Moves 48 replicas (proven minimum 48), about 12.0 MiB.
 
@@ -90,6 +91,7 @@ import Testing
         var plan = Self.plan([])
         plan.links = [.init(from: "n1", to: "n4", bytes: 8 << 20), .init(from: "n2", to: "n4", bytes: 4 << 20)]
         plan.secondsEstimate = 75
+        plan.steps = 12
         plan.bytesPerSecondAssumed = 5_000_000
         plan.isAtLimit = true
         var safety = ClusterAPI.Plan.Safety(
@@ -104,6 +106,7 @@ import Testing
         #expect(
             text.contains("Copies take about 1m15s at 5.0 MB/s into each node (the limit of `quire cluster throttle`).")
         )
+        #expect(text.contains("Disks reach their peaks by step 12, the last: files that move away are kept for"))
         #expect(text.contains("Busiest links: n1 → n4 8.0 MiB, n2 → n4 4.0 MiB."))
         #expect(text.contains("Every partition keeps at least 3 live replicas meanwhile."))
         #expect(text.contains("Distinct replica sets: 1 → 4."))

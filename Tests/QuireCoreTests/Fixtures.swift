@@ -26,12 +26,13 @@ extension NodeID {
 
 extension Member {
     /// A member that is known by its number alone.
-    static func numbered(_ number: Int, zone: String = "z0") -> Member {
+    static func numbered(_ number: Int, zone: String = "z0", weight: Int = Member.weightDefault) -> Member {
         let endpoint = Endpoint(host: "127.0.0.1", port: 7000 + number)
         return Member(
             id: NodeID(number: number),
             name: "n\(number)",
             zone: zone,
+            weight: weight,
             peer: endpoint,
             proxy: endpoint,
             http: endpoint

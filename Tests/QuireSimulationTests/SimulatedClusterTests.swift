@@ -25,6 +25,11 @@ import Testing
         #expect(SimulationConfiguration.chaos(seed: seed).outcome().violations == [], "seed \(seed)")
     }
 
+    @Test(arguments: [UInt64](1...10))
+    func randomChangesOfTheMembershipKeepTheirPromises(_ seed: UInt64) {
+        #expect(SimulationConfiguration.membership(seed: seed).outcome().violations == [], "seed \(seed)")
+    }
+
     @Test(arguments: [3, 4] as [UInt64])
     func theSameSeedGivesTheSameTrace(_ seed: UInt64) {
         let runs = (0..<2).map { _ in Scenario.moving.configuration(seed: seed).outcome() }

@@ -5,20 +5,39 @@ import Crypto
 /// A leaf is the sum of its records' digests: independent of order and updated in O(1). A client that could
 /// predict digests could forge colliding sums, hence the key (SAFETY rule 19).
 package struct RecordDigester: Sendable {
-    private let key: SymmetricKey
+    /// A block of SHA-256.
+    private static let blockBytes = 64
+
+    /// HMAC (RFC 2104) spelled out: both hashes with the key taken in, so that this is done once and not for each record.
+    private let inner: SHA256
+    private let outer: SHA256
 
     package init(secret: [UInt8]) {
-        self.key = SymmetricKey(data: secret)
+        let key = secret.count > Self.blockBytes ? Array(SHA256.hash(data: secret)) : secret
+        let block = key + [UInt8](repeating: 0, count: Self.blockBytes - key.count)
+        var inner = SHA256()
+        inner.update(data: block.map { $0 ^ 0x36 })
+        var outer = SHA256()
+        outer.update(data: block.map { $0 ^ 0x5C })
+        self.inner = inner
+        self.outer = outer
     }
 
     /// The first 128 bits of HMAC-SHA256 over: key length (2 bytes, big-endian), key, encoded record.
     package func digest(key: Key, encodedRecord: [UInt8]) -> UInt128 {
-        var hash = HMAC<SHA256>(key: self.key)
+        encodedRecord.withUnsafeBytes { self.digest(key: key, encodedRecord: $0) }
+    }
+
+    /// The same, of a record that lies somewhere else.
+    package func digest(key: Key, encodedRecord: UnsafeRawBufferPointer) -> UInt128 {
+        var hash = self.inner
         // By buffers: this runs for every record that is written, compared, or checked.
-        withUnsafeBytes(of: UInt16(key.bytes.count).bigEndian) { hash.update(data: $0) }
-        key.bytes.withUnsafeBytes { hash.update(data: $0) }
-        encodedRecord.withUnsafeBytes { hash.update(data: $0) }
-        return hash.finalize().withUnsafeBytes { UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)) }
+        withUnsafeBytes(of: UInt16(key.bytes.count).bigEndian) { hash.update(bufferPointer: $0) }
+        key.bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        hash.update(bufferPointer: encodedRecord)
+        var outer = self.outer
+        hash.finalize().withUnsafeBytes { outer.update(bufferPointer: $0) }
+        return outer.finalize().withUnsafeBytes { UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)) }
     }
 }
 

@@ -67,7 +67,16 @@ extension Record {
     }
 
     package init(encoded bytes: some Collection<UInt8>) throws(DecodingError) {
-        var reader = BigEndianReader(Array(bytes))
+        try self.init(Array(bytes), keepsValues: true)
+    }
+
+    /// The same record with empty values instead of its own: for those who check many records and keep none.
+    package static func withoutValues(encoded bytes: [UInt8]) throws(DecodingError) -> Record {
+        try Record(bytes, keepsValues: false)
+    }
+
+    private init(_ bytes: [UInt8], keepsValues: Bool) throws(DecodingError) {
+        var reader = BigEndianReader(bytes)
         let format = try reader.read(UInt8.self)
         guard format == Self.format else { throw .unknownFormat(format) }
         let vectorCount = Int(try reader.read(UInt16.self))
@@ -77,7 +86,7 @@ extension Record {
         var siblings: [Version] = []
         siblings.reserveCapacity(siblingCount)
         for _ in 0..<siblingCount {
-            let version = try Self.decodeVersion(&reader)
+            let version = try Self.decodeVersion(&reader, keepsValue: keepsValues)
             if let last = siblings.last, last.dot >= version.dot { throw .malformed("siblings out of order") }
             siblings.append(version)
         }
@@ -104,7 +113,10 @@ extension Record {
         return VersionVector(entries)
     }
 
-    private static func decodeVersion(_ reader: inout BigEndianReader) throws(DecodingError) -> Version {
+    private static func decodeVersion(
+        _ reader: inout BigEndianReader,
+        keepsValue: Bool
+    ) throws(DecodingError) -> Version {
         let actor = ActorID(rawValue: try reader.read(UInt64.self))
         let counter = try reader.read(UInt64.self)
         let timestamp = HybridTimestamp(rawValue: try reader.read(UInt64.self))
@@ -114,8 +126,8 @@ extension Record {
         let expiry = try reader.read(UInt64.self)
         guard flags & 2 != 0 || expiry == 0 else { throw .malformed("expiry without its flag") }
         let valueBytes = Int(try reader.read(UInt32.self))
-        let value = try reader.readBytes(valueBytes)
-        guard flags & 1 == 0 || value.isEmpty else { throw .malformed("tombstone with a value") }
+        let value = keepsValue ? try reader.readBytes(valueBytes) : try reader.skip(valueBytes)
+        guard flags & 1 == 0 || valueBytes == 0 else { throw .malformed("tombstone with a value") }
         return Version(
             dot: Dot(actor: actor, counter: counter),
             timestamp: timestamp,
@@ -160,6 +172,16 @@ package struct BigEndianReader {
         }
         self.offset += size
         return result
+    }
+
+    /// Passes over bytes, which must be there.
+    ///
+    /// - Returns: None of them.
+    mutating func skip(_ count: Int) throws(Record.DecodingError) -> [UInt8] {
+        guard count >= 0 else { throw .malformed("negative length") }
+        try self.require(count)
+        self.offset += count
+        return []
     }
 
     package mutating func readBytes(_ count: Int) throws(Record.DecodingError) -> [UInt8] {

@@ -2,10 +2,16 @@
 extension ControlCore {
     func answerToGossip(_ version: LayoutVersion) -> ControlMessage {
         let state = self.acceptor.state
-        if self.layout != nil, let decided = state.decided, state.decidedVersion > version, version > .none {
+        if let decided = state.decided, state.decidedVersion > version, version > .none, self.mayTell(decided) {
             return .layout(decided.layout)
         }
         return .nothingNewer(state.decidedVersion)
+    }
+
+    /// A node that has left may be the only one that knows it: the members wait for it to go on, and it does not know
+    /// any more that it was one.
+    private func mayTell(_ decided: AcceptedLayout) -> Bool {
+        self.layout != nil || self.configuration.decode(decided.layout).map { $0.member(self.node) == nil } ?? false
     }
 
     /// Brings a member up to date. Strangers are only told of layouts that invite them.

@@ -54,15 +54,15 @@ extension ControlCore {
         guard let layout = self.layout else { return }
         self.proposeNextSteps(layout, into: &effects)
         guard layout.change?.state == .running else { return }
-        for move in layout.moves where self.moves.runningCount < layout.limits.transfersPerNodeMax {
-            self.driveMove(move, layout, into: &effects)
+        for work in self.moves.work where self.moves.runningCount < layout.limits.fillsPerNodeMax {
+            self.drive(work, layout, into: &effects)
         }
     }
 
-    private mutating func driveMove(_ move: PartitionMove, _ layout: Layout, into effects: inout [Effect]) {
-        guard layout.receiptsDue(of: move).contains(self.node), !self.moves.hasOwnReceipt(for: move, of: self.node),
+    private mutating func drive(_ work: MoveProgress.Work, _ layout: Layout, into effects: inout [Effect]) {
+        guard let move = layout.move(of: work.partition), !self.moves.hasOwnReceipt(for: move, of: self.node),
             !self.moves.isRunning(move), self.moves.mayTry(move, at: self.now),
-            let sources = self.sources(of: move, layout)
+            let sources = self.sources(of: move, first: work.source, layout)
         else { return }
         let order = CoverOrder(
             partition: move.partition,
@@ -75,10 +75,10 @@ extension ControlCore {
         effects.append(isFilling ? .fill(order) : .takeOver(order))
     }
 
-    /// Whom this node must cover for its receipt: in `dualWrite` exactly the fenced replicas, beginning with another one
-    /// for each partition, so that the load of copying spreads; in `draining` every former owner that can still be
-    /// asked, once it lets no older request count.
-    private func sources(of move: PartitionMove, _ layout: Layout) -> [NodeID]? {
+    /// Whom this node must cover for its receipt: in `dualWrite` exactly the fenced replicas, beginning with the one that
+    /// `MoveOrder` has chosen, or else with another one for each partition, so that the load of copying spreads; in
+    /// `draining` every former owner that can still be asked, once it lets no older request count.
+    private func sources(of move: PartitionMove, first: NodeID?, _ layout: Layout) -> [NodeID]? {
         switch move.phase {
         case .readNew:
             return nil
@@ -88,8 +88,8 @@ extension ControlCore {
             let alive = fenced.filter { $0 == self.node || self.connected.contains($0) }
             let others = (alive.count >= layout.fenceQuorum(of: move) ? alive : fenced).filter { $0 != self.node }
             guard !others.isEmpty else { return [] }
-            let first = move.partition.rawValue % others.count
-            return Array(others[first...] + others[..<first])
+            let start = others.firstIndex { $0 == first } ?? move.partition.rawValue % others.count
+            return Array(others[start...] + others[..<start])
         case .draining:
             let leavers = layout.leaversAwaited(of: move)
             return leavers.allSatisfy { self.fences.isInstalled(move.fence, at: $0) } ? leavers : nil
@@ -103,9 +103,13 @@ extension ControlCore {
             if case .layoutCoordinator = wish.wisher { return true }
             return false
         }
-        guard !isWaiting, self.now >= self.stepAt, self.isLayoutCoordinator, self.nextLayout(after: layout) != nil
+        let pause =
+            self.moves.isFilling(layout)
+            ? self.configuration.stepPauseWhileFilling : self.configuration.stepPause
+        guard !isWaiting, self.now >= self.stepAt + pause, self.isLayoutCoordinator,
+            self.nextLayout(after: layout) != nil
         else { return }
-        self.stepAt = self.now + .milliseconds(200)
+        self.stepAt = self.now
         self.wishes.append(Wish(wisher: .layoutCoordinator))
         if self.decision == nil {
             self.pushDecision(into: &effects)

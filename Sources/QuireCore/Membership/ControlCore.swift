@@ -26,6 +26,11 @@ package struct ControlCore: Sendable {
         package var operatorTimeout: Duration = .seconds(10)
         /// How long a finished change can be taken back.
         package var undoWindow = Duration.seconds(24 * 3600)
+        /// At most so often a step of a change is decided.
+        package var stepPause = Duration.milliseconds(200)
+        /// The same while partitions are copied: more of them are on their way to the same step then, and each decision
+        /// costs every node some of the time in which it could copy.
+        package var stepPauseWhileFilling = Duration.seconds(1)
 
         package init(
             member: Member,
@@ -211,8 +216,8 @@ package struct ControlCore: Sendable {
     /// Who waits for our receipts and the number of our hints.
     var receiptWaiters: [RequestCore.PeerRequestID] = []
     var isCountingOwnHints = false
-    /// Steps of several partitions are decided together: not more often than this.
-    var stepAt = Duration.zero
+    /// When the last step of the change was proposed: steps of several partitions are decided together.
+    var stepAt = Duration.seconds(-1)
     /// When this node learned that the last change has finished.
     var finishedAt = Duration.zero
 

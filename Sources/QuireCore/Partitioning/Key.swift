@@ -29,7 +29,10 @@ package struct KeyHash: Hashable, Sendable, Comparable {
     }
 
     package init(_ key: Key) {
-        self.rawValue = SHA256.hash(data: key.bytes).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+        // By buffers: this runs for every request and for every row of a file that is checked.
+        var hash = SHA256()
+        key.bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        self.rawValue = hash.finalize().withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
     }
 
     package static func < (left: KeyHash, right: KeyHash) -> Bool {

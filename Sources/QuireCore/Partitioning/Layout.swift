@@ -190,14 +190,14 @@ package struct Layout: Hashable, Sendable, Codable {
     /// ask fewer of those that had a write: then all of the new row must. In `draining` it is every new owner, if there
     /// are former ones that may hold something they lack (SAFETY rule 10).
     ///
-    /// Lost members owe nothing, so that two losses at once leave a way out: the row is short of them then, as any row
-    /// with a dead node is, and they are replaced afterwards. Only where a whole new row is lost there is nobody who
-    /// could take the data: such a change must be aborted.
+    /// A lost newcomer is waited for as long as the change can be taken back, which keeps all copies. Where it cannot, the
+    /// change goes on without it, and the row is short of it until it is replaced; unless it would be the whole row.
     package func receiptsDue(of move: PartitionMove) -> [NodeID] {
         switch move.phase {
         case .dualWrite, .readNew:
             if move.isReversal { return [] }
             let due = move.to.count == move.from.count ? move.newcomers : move.to
+            guard due.contains(where: self.lost.contains), self.hasToDoWithoutTheLost else { return due }
             return move.to.allSatisfy(self.lost.contains) ? due : due.filter { !self.lost.contains($0) }
         case .draining:
             return self.leaversAwaited(of: move).isEmpty ? [] : move.to.filter { !self.lost.contains($0) }

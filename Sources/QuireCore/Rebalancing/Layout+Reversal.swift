@@ -36,8 +36,8 @@ extension Layout {
 
     /// Gives up a member that does not come back, so that the change can end without it: what only it has is lost.
     ///
-    /// One that stays in rows is replaced afterwards. A partition that it is about to take needs it, though: that can
-    /// only be taken back.
+    /// One that stays in rows is replaced afterwards. A partition that it is about to take waits for the change to be
+    /// taken back; where that cannot be done any more, it goes on without it.
     package func declaringLost(_ node: NodeID) throws(ChangeRefusal) -> Layout {
         _ = try self.runningChange()
         guard self.member(node) != nil else { throw .notMember(node) }
@@ -61,7 +61,7 @@ extension Layout {
         guard change.kind != .abort, let origin = change.origin else {
             throw .alreadyAborting(planID: change.planID)
         }
-        let lost = self.lost.filter { self.wouldNeed($0, origin) || change.staged.compactMap(\.lostNode).contains($0) }
+        let lost = self.lostOnTheWayBack(of: change, origin)
         guard lost.isEmpty else { throw .membersLost(lost) }
         var next = self.successor
         next.staged = []
@@ -133,6 +133,20 @@ extension Layout {
     }
 
     // MARK: Parts
+
+    /// Whether a member is lost for which nothing can be done but to end the change without it: its partitions get along
+    /// with the replicas that are left, and it is replaced afterwards.
+    var hasToDoWithoutTheLost: Bool {
+        guard !self.lost.isEmpty, let change = self.change, !change.isFinished else { return false }
+        guard change.kind != .abort, let origin = change.origin else { return true }
+        return !self.lostOnTheWayBack(of: change, origin).isEmpty
+    }
+
+    /// Lost members without which there is no way back.
+    private func lostOnTheWayBack(of change: LayoutChange, _ origin: LayoutChange.Origin) -> [NodeID] {
+        let replaced = change.staged.compactMap(\.lostNode)
+        return self.lost.filter { self.wouldNeed($0, origin) || replaced.contains($0) }
+    }
 
     /// Whether the way back would fill this member anew.
     private func wouldNeed(_ node: NodeID, _ origin: LayoutChange.Origin) -> Bool {

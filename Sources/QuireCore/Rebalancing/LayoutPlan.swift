@@ -13,6 +13,8 @@ package enum PlanRefusal: Error, Hashable, Sendable {
     case changedSince(current: String)
     /// R and W change together with N only: a read with a smaller R could miss what was written with a smaller W.
     case quorumsWithoutReplicaCount
+    /// All members would be given up for lost: none would be left of whom to copy, and none to vote.
+    case everyMemberLost
     /// Each member needs a token of its own, and there must be at least one member.
     case memberCountOutOfRange(Int, allowed: ClosedRange<Int>)
     /// The layout has changed since the plan was made: plan again.
@@ -49,9 +51,10 @@ package struct LayoutPlan: Hashable, Sendable, Codable {
         package let outgoing: Int
     }
 
-    /// The first 12 hexadecimal digits of the SHA-256 of base version, staged changes and target rows.
+    /// The first 12 hexadecimal digits of a SHA-256 of everything that decides what would happen: members, voters, quorums,
+    /// rows before and after, what is staged, and the change before it. The layout's version and limits are no part of it.
     package let id: String
-    /// The layout that the plan was made for; it can be committed on no other.
+    /// The layout that the plan was made for. On a later one it must be made anew; if it has the same id then, it is the same.
     package let base: LayoutVersion
     package let staged: [StagedChange]
     /// Members when the change has finished, ascending.

@@ -15,6 +15,8 @@ package enum LayoutPlanner {
         for change in layout.staged {
             try change.apply(to: &members, quorums: &quorums)
         }
+        let lost = layout.staged.compactMap(\.lostNode)
+        if layout.members.allSatisfy({ lost.contains($0.id) }) { throw .everyMemberLost }
         let allowed = 1...layout.partitionCount.rawValue
         guard allowed.contains(members.count) else {
             throw .memberCountOutOfRange(members.count, allowed: allowed)
@@ -102,7 +104,7 @@ package enum LayoutPlanner {
             self.moves(of: partition, from: change.0, to: change.1)
         }
         return LayoutPlan(
-            id: self.id(base: layout.version, staged: layout.staged, rows: rows),
+            id: self.id(layout, rows: rows),
             base: layout.version,
             staged: layout.staged,
             members: members,
@@ -179,11 +181,22 @@ package enum LayoutPlanner {
         }
     }
 
-    /// Hashes lines of ASCII text: version, one line per staged change, one line per row.
-    private static func id(base: LayoutVersion, staged: [StagedChange], rows: [[NodeID]]) -> String {
-        var lines = ["base \(base)"]
-        lines += staged.map(\.line)
-        lines += rows.map { row in row.map(\.description).joined(separator: " ") }
+    /// Hashes lines of text: what the plan is made of, and what it leads to.
+    ///
+    /// The version is no part of it: other limits do not make another plan. The last change is, so that no two changes
+    /// have the same id, even when one repeats what another had done before it was taken back.
+    private static func id(_ layout: Layout, rows: [[NodeID]]) -> String {
+        var lines = ["cluster \(layout.clusterID) \(layout.lineage.base)"]
+        if let last = layout.change {
+            lines.append("after \(last.planID) \(last.kind.rawValue) \(last.beganAt) \(last.endedAt ?? .none)")
+        }
+        lines += layout.members.map { "member \($0.id) \($0.zone) \($0.weight) \($0.joinedAt)" }
+        lines.append("voters " + layout.voters.map(\.description).joined(separator: " "))
+        lines.append(layout.quorums.line)
+        lines += layout.staged.map(\.line)
+        for (old, new) in zip(layout.rows, rows) {
+            lines.append((old + new).map(\.description).joined(separator: " "))
+        }
         let digest = SHA256.hash(data: Array(lines.joined(separator: "\n").utf8))
         return digest.prefix(6).map { byte in
             String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
@@ -192,7 +205,7 @@ package enum LayoutPlanner {
 }
 
 extension StagedChange {
-    /// ASCII, the same for equal changes only.
+    /// The same for equal changes only.
     fileprivate var line: String {
         switch self {
         case .join(let member): "join \(member.id) \(member.zone) \(member.weight)"
@@ -201,8 +214,13 @@ extension StagedChange {
             "replace \(node) \(member.id) \(member.zone) \(member.weight) \(isLost)"
         case .setWeight(let node, let weight): "weight \(node) \(weight)"
         case .setZone(let node, let zone): "zone \(node) \(zone)"
-        case .setQuorums(let quorums):
-            "quorums \(quorums.replicaCount) \(quorums.readQuorum) \(quorums.writeQuorum) \(quorums.writeQuorumMin)"
+        case .setQuorums(let quorums): quorums.line
         }
+    }
+}
+
+extension QuorumSettings {
+    fileprivate var line: String {
+        "quorums \(self.replicaCount) \(self.readQuorum) \(self.writeQuorum) \(self.writeQuorumMin)"
     }
 }

@@ -31,6 +31,15 @@ package struct MoveProgress: Sendable {
         let node: NodeID
     }
 
+    /// A move that waits for a receipt of this node.
+    struct Work: Hashable, Sendable {
+        let partition: PartitionID
+        /// The replica to copy from first, if it can be.
+        let source: NodeID?
+    }
+
+    /// In the order in which this node begins them.
+    private(set) var work: [Work] = []
     /// By session.
     private var running: [UInt64: (key: Key, order: ControlCore.CoverOrder)] = [:]
     package private(set) var failures: [PartitionID: Failure] = [:]
@@ -50,9 +59,9 @@ package struct MoveProgress: Sendable {
     mutating func adopted(_ layout: Layout, at node: NodeID) -> [ControlCore.CoverOrder] {
         let isRunning = layout.change?.state == .running
         let alive = Set(layout.moves.map { Key($0) })
-        let wanted = Set(
-            isRunning ? layout.moves.filter { layout.receiptsDue(of: $0).contains(node) }.map { Key($0) } : []
-        )
+        let due = isRunning ? layout.moves.filter { layout.receiptsDue(of: $0).contains(node) } : []
+        let wanted = Set(due.map { Key($0) })
+        self.work = Self.ordered(due, layout, at: node)
         let stopped = self.running.filter { !wanted.contains($0.value.key) }.sorted { $0.key < $1.key }
         for (session, _) in stopped { self.running[session] = nil }
         self.own = self.own.filter { alive.contains($0.key) }
@@ -61,6 +70,18 @@ package struct MoveProgress: Sendable {
         self.failures = self.failures.filter { moving.contains($0.key) }
         self.hintsHeld = [:]
         return stopped.map(\.value.order)
+    }
+
+    /// First what ends moves, then fills in their order, then what is to be covered by those who have the partition.
+    private static func ordered(_ due: [PartitionMove], _ layout: Layout, at node: NodeID) -> [Work] {
+        let isFilling = due.contains { $0.phase == .dualWrite && $0.newcomers.contains(node) }
+        let fills = isFilling ? MoveOrder.order(of: layout.moves, layout: layout).filter { $0.target == node } : []
+        let filled = Set(fills.map(\.partition))
+        let ending = due.filter { $0.phase == .draining }
+        let others = due.filter { $0.phase != .draining && !filled.contains($0.partition) }
+        return ending.map { Work(partition: $0.partition, source: nil) }
+            + fills.map { Work(partition: $0.partition, source: $0.source) }
+            + others.map { Work(partition: $0.partition, source: nil) }
     }
 
     mutating func hintsCounted(_ count: Int, at node: NodeID) {
@@ -111,6 +132,17 @@ package struct MoveProgress: Sendable {
     mutating func collected(_ receipts: [PartitionReceipt]) {
         for receipt in receipts {
             self.collectedReceipts[NodeKey(move: Key(receipt), node: receipt.receipt.node)] = receipt.receipt
+        }
+    }
+
+    /// Whether newcomers still have to fill themselves, as far as is known here.
+    func isFilling(_ layout: Layout) -> Bool {
+        layout.moves.contains { move in
+            move.phase == .dualWrite
+                && layout.receiptsDue(of: move).contains { node in
+                    self.collectedReceipts[NodeKey(move: Key(move), node: node)] == nil
+                        && !move.receipts.contains { $0.node == node }
+                }
         }
     }
 

@@ -65,7 +65,8 @@ package struct Placement {
         )
         var replicas = ReplicaFlow(nodes: nodes, current: current, former: former, targets: targets)
         let sets = replicas.solve()
-        var tokens = TokenFlow(sets: sets, current: current, tokens: targets.tokens)
+        let present = problem.currentRows.map { row in row.first.flatMap { numbers[$0] } }
+        var tokens = TokenFlow(sets: sets, owners: present, tokens: targets.tokens)
         let owners = tokens.solve()
         self.rows = sets.indices.map { partition in
             Self.ordered(sets[partition], owner: owners[partition], current: current[partition]) { node in

@@ -39,36 +39,26 @@ package struct PlanCertificate: Hashable, Sendable, Codable {
 }
 
 extension PlanCertificate.Risk {
-    /// Supersets are counted one by one: not more of them than this.
-    private static let supersetsMax = 400_000
-
     init(rows: [[NodeID]], nodes: [NodeID], replicaCount: Int) {
         let size = min(replicaCount, nodes.count)
-        let sets = Set(rows.map { $0.sorted() })
+        let numbers = Dictionary(uniqueKeysWithValues: nodes.enumerated().map { ($1, $0) })
+        let sets = ReplicaSets(rows.map { row in row.compactMap { numbers[$0] } })
         self.replicaSets = sets.count
-        self.fatalSets = sets.count { $0.count == size }
+        self.fatalSets = sets.count(ofSize: size)
         self.allSets = Self.choose(nodes.count, size)
         self.allSetsOfOneMore = Self.choose(nodes.count, size + 1)
-        guard sets.count * nodes.count <= Self.supersetsMax else {
-            self.fatalSetsOfOneMore = nil
-            return
-        }
-        var supersets: Set<[NodeID]> = []
-        for set in sets {
-            for node in nodes where !set.contains(node) { supersets.insert((set + [node]).sorted()) }
-        }
-        self.fatalSetsOfOneMore = supersets.count
+        self.fatalSetsOfOneMore = sets.supersets(ofSize: size, among: nodes.count)
     }
 
     /// `Int.max` where the number is greater.
     private static func choose(_ count: Int, _ size: Int) -> Int {
         guard size <= count else { return 0 }
-        var result = 1
+        // Rows are so small that the numbers rise with each step.
+        var result: UInt128 = 1
         for step in 0..<size {
-            let (product, isTooLarge) = result.multipliedReportingOverflow(by: count - step)
-            if isTooLarge { return .max }
-            result = product / (step + 1)
+            result = result * UInt128(count - step) / UInt128(step + 1)
+            if result > UInt128(Int.max) { return .max }
         }
-        return result
+        return Int(result)
     }
 }

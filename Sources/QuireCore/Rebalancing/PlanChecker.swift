@@ -1,186 +1,238 @@
-/// Re-verifies a committed plan on every node before it is accepted (SAFETY rule 14): an independent judge, which
-/// shares no code with the planner, its flows, its balance targets, or `Layout.validate()`.
+/// Verifies, on every node and before it accepts a layout, that a change does what was staged, is balanced and moves
+/// as few replicas as possible (SAFETY rule 14: the checker gates acceptance, not adoption).
 ///
-/// All in whole numbers, in O(Q · S).
-package enum PlanChecker {
-    package enum Objection: Error, Hashable, Sendable {
-        case noCertificate
-        case rowIncomplete(PartitionID)
-        case rowRepeatsNode(PartitionID)
-        case rowNamesStranger(PartitionID, NodeID)
-        case zonesNotSpread(PartitionID, found: Int, possible: Int)
-        case loadOutOfShare(NodeID, found: Int, least: Int, most: Int)
-        case movedReplicas(stated: Int, counted: Int)
-        case pricesDoNotMatchMembers
-        case minimum(stated: Int, proven: Int)
-        case notMinimal(moved: Int, proven: Int)
-        case changeTouchesAnotherRow(PartitionID)
-    }
+/// It believes nothing and shares no code with the planner: what the planner finds by search is checked here by the
+/// conditions that only the right answer fulfils, and the bound is worked out anew from the certificate's prices.
+package struct PlanChecker {
+    private let before: Layout
+    private let after: Layout
+    private let rows: [[NodeID]]
+    private let change: LayoutChange
 
-    /// - Returns: `nil` for a step that commits no plan, and for a plan that is what it claims to be.
+    /// - Parameters:
+    ///   - before: The layout that is in force.
+    ///   - after: Its proposed successor, valid in itself; of what it claims nothing is believed.
+    /// - Returns: `nil` when there is nothing to object to.
     package static func objection(before: Layout, after: Layout) -> Objection? {
-        guard let change = after.change, change.kind == .planned, change.beganAt == after.version,
-            before.change?.beganAt != after.version
-        else { return nil }
-        guard let certificate = change.certificate else { return .noCertificate }
-        let members = after.members.filter { !after.leaving.contains($0.id) }
-        let targets = after.rows.indices.map { index in
-            after.moves.first { $0.partition.rawValue == index }?.to ?? after.rows[index]
-        }
+        let rows = after.targetRows
         do throws(Objection) {
-            try self.checkRows(targets, members, after)
-            let shares = Shares(of: members, in: after)
-            try self.checkLoads(targets, members, shares)
-            try self.checkMovement(before.rows, targets, members, shares, certificate)
+            if let change = after.change, change.kind == .planned, change.beganAt == after.version {
+                try PlanChecker(before: before, after: after, rows: rows, change: change).check()
+            } else if let change = after.change, change.kind != .planned,
+                before.change?.kind != change.kind || change.beganAt == after.version
+            {
+                try Self.checkWayBack(before, after, rows)
+            } else {
+                try Self.check(rows, are: before.targetRows) { .rowsChangedWithoutPlan($0) }
+            }
+            return nil
         } catch {
             return error
         }
-        return nil
     }
 
-    private static func checkRows(_ rows: [[NodeID]], _ members: [Member], _ after: Layout) throws(Objection) {
-        let zones = Dictionary(uniqueKeysWithValues: members.map { ($0.id, $0.zone) })
-        let size = min(after.quorums.replicaCount, members.count)
-        let spread = min(size, Set(zones.values).count)
-        for (partition, row) in zip(after.partitionCount.partitions, rows) {
-            guard row.count == size else { throw .rowIncomplete(partition) }
-            guard Set(row).count == size else { throw .rowRepeatsNode(partition) }
-            if let stranger = row.first(where: { zones[$0] == nil }) { throw .rowNamesStranger(partition, stranger) }
-            let found = Set(row.compactMap { zones[$0] }).count
-            guard found == spread else { throw .zonesNotSpread(partition, found: found, possible: spread) }
-        }
-    }
-
-    private static func checkLoads(
+    private static func check(
         _ rows: [[NodeID]],
-        _ members: [Member],
-        _ shares: Shares
+        are expected: [[NodeID]],
+        else objection: (PartitionID) -> Objection
     ) throws(Objection) {
-        var loads: [NodeID: Int] = [:]
-        for node in rows.joined() { loads[node, default: 0] += 1 }
-        for (member, share) in zip(members, shares.perNode) {
-            let load = loads[member.id] ?? 0
-            guard share.least <= load, load <= share.most else {
-                throw .loadOutOfShare(member.id, found: load, least: share.least, most: share.most)
-            }
+        guard rows.count == expected.count else { throw objection(PartitionID(0)) }
+        for (index, row) in zip(rows, expected).enumerated() where row.0 != row.1 {
+            throw objection(PartitionID(index))
         }
     }
 
-    private static func checkMovement(
-        _ old: [[NodeID]],
-        _ new: [[NodeID]],
-        _ members: [Member],
-        _ shares: Shares,
-        _ certificate: PlanCertificate
+    /// It leads to the members and rows that were checked when they came.
+    private static func checkWayBack(_ before: Layout, _ after: Layout, _ rows: [[NodeID]]) throws(Objection) {
+        guard let origin = before.change?.origin else { throw .originDiffers(PartitionID(0)) }
+        var expected = before.targetRows
+        for former in origin.rows { expected[former.partition.rawValue] = former.row }
+        try self.check(rows, are: expected) { .originDiffers($0) }
+        let staying = after.stayingMembers
+        guard staying == origin.members else {
+            let differing = Set(staying).symmetricDifference(origin.members).map(\.id).min()
+            throw .memberDiffers(differing ?? NodeID(rawValue: 0))
+        }
+        guard after.quorums == origin.quorums else { throw .quorumsDiffer(after.quorums) }
+    }
+
+    private func check() throws(Objection) {
+        if let running = self.before.change, !running.isFinished { throw .overlaps(planID: running.planID) }
+        guard !self.change.staged.isEmpty, self.change.staged == self.before.staged else { throw .stagedDiffers }
+        try self.checkMembers()
+        try self.checkSettings()
+        try self.checkOrigin()
+        guard let certificate = self.change.certificate else { throw .certificateMissing }
+        let members = self.after.stayingMembers
+        guard certificate.prices.count == members.count else {
+            throw .priceCount(found: certificate.prices.count, needed: members.count)
+        }
+        // Far beyond every price that proves something, and far below what whole numbers can hold.
+        let priceMax = 8 * self.rows.count
+        for (member, price) in zip(members, certificate.prices) where !(-priceMax...priceMax).contains(price) {
+            throw .priceOutOfRange(member.id)
+        }
+        let shares = try PlanShares(members: members, replicaCount: self.after.quorums.replicaCount, certificate)
+        try shares.check(self.rows)
+        let moved = zip(self.before.rows, self.rows).reduce(0) { count, row in
+            count + row.1.count { !row.0.contains($0) }
+        }
+        for stated in [self.change.movedReplicas, certificate.movedReplicas] where stated != moved {
+            throw .movedReplicas(stated: stated, counted: moved)
+        }
+        let bound = shares.movedReplicasMinimum(from: self.before.rows, prices: certificate.prices)
+        for stated in [certificate.movedReplicasMinimum, self.change.movedReplicasMinimum] where stated != bound {
+            throw .bound(stated: stated, computed: bound)
+        }
+        guard moved == bound else { throw .notMinimal(moved: moved, bound: bound) }
+        try self.checkFigures(certificate)
+    }
+
+    /// Replays what was staged.
+    private func checkMembers() throws(Objection) {
+        var expected = Dictionary(uniqueKeysWithValues: self.before.members.map { ($0.id, $0) })
+        var quorums = self.before.quorums
+        var lost: [NodeID] = []
+        for staged in self.change.staged {
+            switch staged {
+            case .join(let member): expected[member.id] = member
+            case .leave(let node, let isLost):
+                expected[node] = nil
+                if isLost { lost.append(node) }
+            case .replace(let node, let member, let isLost):
+                expected[node] = nil
+                expected[member.id] = member
+                if isLost { lost.append(node) }
+            case .setWeight(let node, let weight): expected[node]?.weight = weight
+            case .setZone(let node, let zone): expected[node]?.zone = zone
+            case .setQuorums(let settings): quorums = settings
+            }
+        }
+        let staying = self.after.stayingMembers
+        let present = Set(self.before.members.map(\.id))
+        for member in staying {
+            var wanted = expected.removeValue(forKey: member.id)
+            if !present.contains(member.id) { wanted?.joinedAt = self.after.version }
+            guard wanted == member else { throw .memberDiffers(member.id) }
+        }
+        if let missing = expected.keys.min() { throw .memberDiffers(missing) }
+        let stays = Set(staying.map(\.id))
+        let leaving = self.before.members.map(\.id).filter { !stays.contains($0) }
+        if let node = Set(leaving).symmetricDifference(self.after.leaving).min() { throw .memberDiffers(node) }
+        if let node = Set(lost).symmetricDifference(self.after.lost).min() { throw .memberDiffers(node) }
+        guard self.after.quorums == quorums else { throw .quorumsDiffer(self.after.quorums) }
+        try self.checkVoters(staying, lost: lost)
+    }
+
+    /// Who has just come votes when it has proven itself; who is lost votes no more.
+    private func checkVoters(_ staying: [Member], lost: [NodeID]) throws(Objection) {
+        var voters = self.before.voters
+        if self.change.isFinished {
+            voters = VoterElection.voters(among: staying, keeping: voters)
+        } else if !lost.isEmpty {
+            let former = Set(self.before.members.map(\.id)).subtracting(lost)
+            let electorate = self.after.members.filter { former.contains($0.id) }
+            guard !electorate.isEmpty else { throw .votersDiffer(self.after.voters) }
+            voters = VoterElection.voters(among: electorate, keeping: voters)
+        }
+        guard self.after.voters == voters else { throw .votersDiffer(self.after.voters) }
+    }
+
+    private func checkSettings() throws(Objection) {
+        let former =
+            self.change.isFinished || self.after.quorums == self.before.quorums ? nil : self.before.quorums
+        guard self.after.clusterID == self.before.clusterID, self.after.lineage == self.before.lineage,
+            self.after.version == self.before.version.next, self.after.limits == self.before.limits,
+            self.after.partitionCount == self.before.partitionCount, self.after.fences == self.before.fences,
+            self.after.staged.isEmpty, self.after.formerQuorums == former,
+            self.change.copiedReplicas == 0, self.change.copiedBytes == 0
+        else { throw .settingsDiffer }
+    }
+
+    /// Nothing has moved yet, and the way back is the rows before.
+    private func checkOrigin() throws(Objection) {
+        guard let origin = self.change.origin, origin.members == self.before.members,
+            origin.quorums == self.before.quorums, self.rows.count == self.before.rows.count
+        else { throw .originDiffers(PartitionID(0)) }
+        var former = origin.rows[...]
+        for partition in self.before.partitionCount.partitions {
+            let old = self.before.rows[partition.rawValue]
+            let new = self.rows[partition.rawValue]
+            // Whole moves are compared: one that began further on would skip receipts.
+            let due = PartitionMove(
+                partition: partition,
+                from: old,
+                to: new,
+                phase: .dualWrite,
+                fence: self.after.version
+            )
+            guard self.after.move(of: partition) == (Set(old) == Set(new) ? nil : due) else {
+                throw .originDiffers(partition)
+            }
+            guard old != new else { continue }
+            guard former.popFirst() == LayoutChange.FormerRow(partition: partition, row: old) else {
+                throw .originDiffers(partition)
+            }
+        }
+        if let excess = former.first { throw .originDiffers(excess.partition) }
+    }
+
+    private func checkFigures(_ certificate: PlanCertificate) throws(Objection) {
+        let lost = self.change.staged.compactMap(\.lostNode)
+        var live = Int.max
+        for (old, new) in zip(self.before.rows, self.rows) {
+            live = min(live, old.count - lost.count { old.contains($0) }, new.count)
+        }
+        guard certificate.liveReplicasMinimum == live else {
+            throw .liveReplicas(stated: certificate.liveReplicasMinimum, counted: live)
+        }
+        try self.check(
+            certificate.before,
+            rows: self.before.rows,
+            nodes: self.before.members.count,
+            replicaCount: self.before.quorums.replicaCount
+        )
+        try self.check(
+            certificate.after,
+            rows: self.rows,
+            nodes: self.after.stayingMembers.count,
+            replicaCount: self.after.quorums.replicaCount
+        )
+    }
+
+    /// The fatal sets of one node more are only bounded here: to count them is a search.
+    private func check(
+        _ risk: PlanCertificate.Risk,
+        rows: [[NodeID]],
+        nodes: Int,
+        replicaCount: Int
     ) throws(Objection) {
-        let counted = zip(old, new).reduce(0) { sum, rows in sum + rows.1.count { !rows.0.contains($0) } }
-        guard counted == certificate.movedReplicas else {
-            throw .movedReplicas(stated: certificate.movedReplicas, counted: counted)
+        let size = min(replicaCount, nodes)
+        let sets = Set(rows.map { Set($0) })
+        guard risk.replicaSets == sets.count else {
+            throw .replicaSets(stated: risk.replicaSets, counted: sets.count)
         }
-        // What a replica is worth cannot be more than all partitions; greater numbers would only overflow.
-        let worth = -8 * new.count...8 * new.count
-        guard certificate.prices.count == members.count, certificate.prices.allSatisfy(worth.contains) else {
-            throw .pricesDoNotMatchMembers
+        let fatal = sets.count { $0.count == size }
+        for (stated, counted) in [
+            (risk.fatalSets, fatal), (risk.allSets, Self.subsets(ofSize: size, of: nodes)),
+            (risk.allSetsOfOneMore, Self.subsets(ofSize: size + 1, of: nodes)),
+        ] where stated != counted {
+            throw .risk(stated: stated, counted: counted)
         }
-        let proven = shares.bound(old, members, certificate.prices)
-        guard proven == certificate.movedReplicasMinimum else {
-            throw .minimum(stated: certificate.movedReplicasMinimum, proven: proven)
-        }
-        guard counted == proven else { throw .notMinimal(moved: counted, proven: proven) }
-    }
-}
-
-/// What each node and each zone must have, worked out anew.
-///
-/// Shares go by weight; what breaks a bound is fixed at it, and the rest is shared anew: a node holds at most every
-/// partition, a zone at most one replica of each, or at least one where there are fewer zones than replicas.
-private struct Shares {
-    struct Share {
-        var least: Int
-        var most: Int
-
-        init(_ numerator: Int, over denominator: Int) {
-            self.least = numerator / denominator
-            self.most = self.least + (numerator % denominator == 0 ? 0 : 1)
-        }
+        guard let stated = risk.fatalSetsOfOneMore else { return }
+        let most = min(fatal * (nodes - size), risk.allSetsOfOneMore)
+        guard (0...most).contains(stated) else { throw .risk(stated: stated, counted: most) }
     }
 
-    private let rowSize: Int
-    private let isAtMostOnePerZone: Bool
-    /// Zones with exactly one replica of each partition, nodes that hold all apart; and nodes that hold all.
-    private var bound: Set<String> = []
-    private var full: Set<NodeID> = []
-    private(set) var perNode: [Share] = []
-
-    init(of members: [Member], in layout: Layout) {
-        let q = layout.partitionCount.rawValue
-        let zones = Set(members.map(\.zone))
-        self.rowSize = min(layout.quorums.replicaCount, members.count)
-        self.isAtMostOnePerZone = zones.count >= self.rowSize
-        var left = 0
-        var weight = 1
-        var isSettled = false
-        while !isSettled {
-            let free = members.filter { !self.bound.contains($0.zone) && !self.full.contains($0.id) }
-            left = q * (self.rowSize - self.bound.count - self.full.count)
-            weight = max(1, free.reduce(0) { $0 + $1.weight })
-            let filled = free.filter { $0.weight * left > q * weight }.map(\.id)
-            if !filled.isEmpty {
-                self.full.formUnion(filled)
-                continue
+    /// By Pascal's rule; `Int.max` stands for all that is greater.
+    private static func subsets(ofSize size: Int, of count: Int) -> Int {
+        var line = [1] + Array(repeating: 0, count: size)
+        for _ in 0..<count {
+            for place in stride(from: size, to: 0, by: -1) {
+                let (sum, isTooLarge) = line[place].addingReportingOverflow(line[place - 1])
+                line[place] = isTooLarge ? .max : sum
             }
-            let broken = zones.filter { zone in
-                let shared = free.reduce(0) { $0 + ($1.zone == zone ? $1.weight * left : 0) }
-                let total = shared + members.count { $0.zone == zone && self.full.contains($0.id) } * q * weight
-                guard !self.bound.contains(zone) else { return false }
-                return self.isAtMostOnePerZone ? total > q * weight : total < q * weight
-            }
-            if !broken.isEmpty { self.full = [] }
-            self.bound.formUnion(broken)
-            isSettled = broken.isEmpty
         }
-        self.perNode = members.map { member in
-            if self.full.contains(member.id) { return Share(q, over: 1) }
-            guard self.bound.contains(member.zone) else { return Share(member.weight * left, over: weight) }
-            let all = members.reduce(0) { $0 + ($1.zone == member.zone ? $1.weight : 0) }
-            return Share(member.weight * q, over: all)
-        }
-    }
-
-    /// See `PlanCertificate`. Nodes that hold every partition are in every row, whatever their price.
-    func bound(_ old: [[NodeID]], _ members: [Member], _ prices: [Int]) -> Int {
-        let open = members.indices.filter { !self.full.contains(members[$0].id) }
-        let zones = Dictionary(grouping: open) { members[$0].zone }.sorted { $0.key < $1.key }.map { zone, nodes in
-            (places: self.places(in: zone, of: nodes.count, members), nodes: nodes.sorted { prices[$0] > prices[$1] })
-        }
-        var sum = open.reduce(0) { sum, node in
-            let share = self.perNode[node]
-            return sum + min(prices[node] * share.least, prices[node] * share.most)
-        }
-        let numbers = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.id, $0) })
-        for row in old {
-            let held = Set(row.compactMap { numbers[$0] })
-            sum += self.full.count { node in !row.contains(node) }
-            var others: [Int] = []
-            var places = self.rowSize - self.full.count
-            for zone in zones {
-                var candidates = zone.nodes.filter(held.contains).map { -prices[$0] }
-                let most = min(zone.places.upperBound, self.rowSize)
-                candidates += zone.nodes.lazy.filter { !held.contains($0) }.prefix(most).map { 1 - prices[$0] }
-                candidates.sort()
-                sum += candidates.prefix(zone.places.lowerBound).reduce(0, +)
-                places -= zone.places.lowerBound
-                others += candidates.prefix(zone.places.upperBound).dropFirst(zone.places.lowerBound)
-            }
-            sum += others.sorted().prefix(max(0, places)).reduce(0, +)
-        }
-        return sum
-    }
-
-    /// How many of a row's nodes the zone may have, nodes that hold everything apart.
-    private func places(in zone: String, of count: Int, _ members: [Member]) -> ClosedRange<Int> {
-        if self.bound.contains(zone) { return 1...1 }
-        if self.isAtMostOnePerZone { return 0...1 }
-        return (members.contains { $0.zone == zone && self.full.contains($0.id) } ? 0 : 1)...count
+        return line[size]
     }
 }

@@ -13,8 +13,10 @@ struct TokenFlow {
     /// By partition: replica and arc.
     private var ownerArcs: [[(node: Int, arc: Int)]] = []
 
-    /// - Parameter tokens: The share of each node.
-    init(sets: [[Int]], current: [[Int]], tokens: [ClosedRange<Int>]) {
+    /// - Parameters:
+    ///   - owners: By partition: who owns it now; `nil` when that node has left.
+    ///   - tokens: The share of each node.
+    init(sets: [[Int]], owners: [Int?], tokens: [ClosedRange<Int>]) {
         let nodeBase = 2
         let partitionBase = nodeBase + tokens.count
         self.network = FlowNetwork(vertexCount: partitionBase + sets.count, source: 0, sink: 1)
@@ -37,7 +39,7 @@ struct TokenFlow {
             self.network.addArc(from: 0, to: partitionBase + partition, capacity: 1)
             self.ownerArcs.append(
                 set.map { node in
-                    let cost = current[partition].first == node ? 0 : 1
+                    let cost = owners[partition] == node ? 0 : 1
                     let arc = self.network.addArc(
                         from: partitionBase + partition,
                         to: nodeBase + node,

@@ -10,8 +10,9 @@ extension ClusterService {
         guard let layout = self.node.layout else { throw Self.notInitialised }
         let plan = try Self.plan(for: layout)
         let reports = try await self.reports(layout)
-        let forecast = Self.forecast(plan, layout, reports)
-        let incoming = forecast.incoming
+        let rate = try await self.rate(layout)
+        let forecast = Self.forecast(plan, layout, reports, bytesPerSecond: rate)
+        let disks = forecast.map { Dictionary(uniqueKeysWithValues: $0.nodes.map { ($0.node, $0) }) }
         let known = layout.members + layout.staged.compactMap(\.joiner)
         let nodes = plan.perNode.map { share in
             let member = known.first { $0.id == share.node }
@@ -28,7 +29,9 @@ extension ClusterService {
                 outgoing: share.outgoing
             )
             node.storedBytes = report?.storedBytes
-            node.incomingBytes = incoming.map { $0[share.node] ?? 0 }
+            node.incomingBytes = disks.map { $0[share.node]?.bytesIncoming ?? 0 }
+            node.peakBytes = disks?[share.node]?.bytesPeak
+            node.bytesBySteps = disks?[share.node].map { Self.some(of: $0.bytesByStep) }
             node.diskFreeBytes = report?.diskFreeBytes
             return node
         }
@@ -39,17 +42,18 @@ extension ClusterService {
             nodes: nodes,
             movedReplicas: plan.movedReplicas,
             movedReplicasMinimum: plan.movedReplicasMinimum,
-            movedBytes: incoming?.values.reduce(0, +),
+            movedBytes: forecast?.bytes,
             saturatedZones: plan.saturatedZones.map(\.zone),
             checks: try await self.checks(for: plan, layout, reports, snapshotAgeMaxSeconds)
         )
         result.movedReplicasSeparately = Self.movedSeparately(layout)
         let name = { (id: NodeID) in known.first { $0.id == id }?.name ?? id.description }
-        result.links = forecast.busiest.prefix(Self.linksMax).map {
-            .init(from: name($0.link.from), to: name($0.link.to), bytes: $0.bytes)
+        result.links = forecast?.busiestLinks.prefix(Self.linksMax).map {
+            .init(from: name($0.source), to: name($0.target), bytes: $0.bytes)
         }
-        if let rate = try await self.rate(layout) {
-            result.secondsEstimate = forecast.seconds(at: rate)
+        result.steps = forecast?.steps
+        if let rate {
+            result.secondsEstimate = forecast?.seconds.map { Int($0.rounded(.up)) }
             result.bytesPerSecondAssumed = rate
             result.isAtLimit = layout.limits.bytesPerSecondMax != nil
         }
@@ -60,19 +64,31 @@ extension ClusterService {
     }
 
     private static let linksMax = 10
+    private static let stepsMax = 16
 
+    /// Evenly chosen ones, the last among them.
+    private static func some(of steps: [Int]) -> [Int] {
+        let count = min(steps.count, Self.stepsMax)
+        return (0..<count).map { steps[($0 + 1) * steps.count / count - 1] }
+    }
+
+    /// `nil` when no holder of some partition has told how large it is.
     private static func forecast(
         _ plan: LayoutPlan,
         _ layout: Layout,
-        _ reports: [NodeID: NodeReport]
-    ) -> ChangeForecast {
-        let lost = Set(layout.lost + plan.staged.compactMap(\.lostNode))
-        return ChangeForecast(
-            plan,
-            layout,
-            sizes: reports.mapValues(\.partitionBytes),
-            reachable: Set(reports.keys).subtracting(lost)
-        )
+        _ reports: [NodeID: NodeReport],
+        bytesPerSecond: Int? = nil
+    ) -> PlanForecast? {
+        let disks = reports.mapValues { report in
+            PlanForecast.Disk(
+                partitionBytes: report.partitionBytes,
+                usedBytes: report.storedBytes,
+                freeBytes: report.diskFreeBytes
+            )
+        }
+        var input = PlanForecast.Input(plan, layout, disks: disks)
+        input?.bytesPerSecond = bytesPerSecond
+        return input.map { PlanForecast(of: plan, on: layout, $0) }
     }
 
     /// Bytes per second into each node: the limit, or what the last change that copied something has reached on average.
@@ -188,7 +204,7 @@ extension ClusterService {
         var checks = PreflightChecks(
             nodes: nodes,
             lost: Set(layout.lost + plan.staged.compactMap(\.lostNode)),
-            incomingBytes: Self.forecast(plan, layout, reports).incoming,
+            incomingBytes: Self.forecast(plan, layout, reports)?.bytesIncoming,
             running: isRunning ? layout.change.map { ($0.planID, layout.moves.count) } : nil
         )
         checks.snapshotAgeSeconds = try await self.snapshotAge(layout)

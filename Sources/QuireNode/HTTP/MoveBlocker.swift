@@ -118,7 +118,7 @@ struct MoveBlocker: Equatable, Sendable {
         if let lost = self.targets(move, view.layout).first(where: view.layout.lost.contains) {
             return MoveBlocker(
                 .targetDown,
-                "\(view.name(lost)), which takes the partition, was given up with all its new fellows: take the change back",
+                "\(view.name(lost)), which takes the partition, was given up: take the change back",
                 command: "quire cluster abort",
                 needsAction: true
             )
@@ -203,7 +203,8 @@ struct MoveBlocker: Equatable, Sendable {
         for target in self.targets(move, view.layout) {
             guard let sight = view.sights[target] else { continue }
             let name = view.name(target)
-            guard let incoming = sight.incoming.first(where: { $0.partition == move.partition.rawValue }) else {
+            let incoming = sight.incoming.first { $0.partition == move.partition.rawValue }
+            guard let incoming, incoming.step != PartitionTransfer.Step.waiting.rawValue else {
                 if let blocker = self.queued(sight, name, view.layout) { return blocker }
                 continue
             }
@@ -232,12 +233,17 @@ struct MoveBlocker: Equatable, Sendable {
 
     private static func queued(_ sight: Sight, _ name: String, _ layout: Layout) -> MoveBlocker? {
         let ended = PartitionTransfer.Step.covered.rawValue
-        let running = sight.incoming.count { $0.blocker == nil && $0.step != ended }
-        guard running >= layout.limits.transfersPerNodeMax else { return nil }
+        let taken: [PartitionTransfer.Step] = [.sealing, .copying]
+        let running = sight.incoming.filter { $0.blocker == nil && $0.step != ended }
+        let copied = running.count { incoming in taken.contains { $0.rawValue == incoming.step } }
+        let most = layout.limits.transfersPerNodeMax
+        guard copied >= most || running.count >= layout.limits.fillsPerNodeMax else {
+            return nil
+        }
         return MoveBlocker(
             .queued,
-            "\(name) takes in \(layout.limits.transfersPerNodeMax) partitions at a time",
-            command: "quire cluster throttle --transfers \(min(64, layout.limits.transfersPerNodeMax * 2))",
+            "\(name) copies \(most) \(most == 1 ? "partition" : "partitions") at a time",
+            command: "quire cluster throttle --transfers \(min(64, most * 2))",
             needsAction: false
         )
     }

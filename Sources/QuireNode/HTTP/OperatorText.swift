@@ -142,6 +142,14 @@ enum OperatorText {
             )
         case .changedSince(let current):
             return .init(code: "plan_stale", message: "the plan is \(current) now: look at 'quire cluster plan' again")
+        case .everyMemberLost:
+            return .init(
+                code: "every_member_lost",
+                message:
+                    "every member would be given up for lost: nobody would be left to copy data from, nor to vote. "
+                    + "Drop what is staged with 'quire cluster clear', and keep at least one member; one that is alive "
+                    + "can leave without --lost"
+            )
         case .memberCountOutOfRange(let count, let allowed):
             return .init(
                 code: "member_count",

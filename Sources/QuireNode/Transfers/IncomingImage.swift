@@ -22,6 +22,7 @@ final class IncomingImage: @unchecked Sendable {
     private static let slackBytes = 64 << 20
     /// How much may be written between two notes.
     private static let noteBytes = 32 << 20
+    private static let writebackBytes = 2 << 20
 
     let path: String
     private let notePath: String
@@ -29,6 +30,8 @@ final class IncomingImage: @unchecked Sendable {
     private var descriptor: Int32 = -1
     private var note: IncomingNote?
     private var bytesSinceNote = 0
+    /// The last blocks in a row of which the disk has not been told.
+    private var unwritten = 0..<0
 
     /// - Parameter path: Ends in `.db`; the note's name ends in `.note`.
     init(path: String, partition: PartitionID) {
@@ -94,11 +97,20 @@ final class IncomingImage: @unchecked Sendable {
             guard written > 0 else { throw Failure("write", self.path) }
             offset += written
         }
-        FileSystem.beginWriteback(range, of: self.descriptor)
+        self.beginWriteback(range)
         self.note?.done[block] = true
         self.bytesSinceNote += bytes.count
         if self.bytesSinceNote >= Self.noteBytes { try self.writeNote() }
         return true
+    }
+
+    /// The disk writes while more comes, in pieces that are worth its while.
+    private func beginWriteback(_ range: Range<Int>) {
+        let isNext = self.unwritten.upperBound == range.lowerBound
+        self.unwritten = isNext ? self.unwritten.lowerBound..<range.upperBound : range
+        guard self.unwritten.count >= Self.writebackBytes else { return }
+        FileSystem.beginWriteback(self.unwritten, of: self.descriptor)
+        self.unwritten = range.upperBound..<range.upperBound
     }
 
     // MARK: Ends

@@ -25,7 +25,7 @@ final class MoveDriver: Sendable {
         var isRetiring = false
     }
 
-    private static let threadCount = 16
+    private static let threadCount = 32
 
     private let storage: StorageClient
     private let control: ControlLoop
@@ -152,7 +152,10 @@ final class MoveDriver: Sendable {
         case .finished(let receipt):
             self.node.logger.info(
                 "partition filled",
-                metadata: ["partition": "\(partition)", "bytes": "\(receipt.bytes)", "root": "\(receipt.root)"]
+                metadata: [
+                    "partition": "\(partition)", "bytes": "\(receipt.bytes)", "root": "\(receipt.root)",
+                    "filledMilliseconds": "\(MachineClock.wallMilliseconds)",
+                ]
             )
             self.control.covered(order, receipt)
         case .failed(let reason):

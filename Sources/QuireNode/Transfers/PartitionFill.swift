@@ -56,11 +56,11 @@ final class PartitionFill: Sendable {
         var hasPlace = false
         defer { if hasPlace { self.surroundings.gate.givePlaceBack() } }
         while !Task.isCancelled {
-            self.note(machine)
             if case .ask(_, .control(.seal)) = action, !hasPlace {
                 hasPlace = await self.surroundings.gate.takePlace()
                 continue
             }
+            self.note(machine)
             if hasPlace, machine.step == .installing || machine.step == .covering {
                 hasPlace = false
                 self.surroundings.gate.givePlaceBack()
@@ -206,8 +206,9 @@ final class PartitionFill: Sendable {
             let (image, engine, partition) = (self.image, self.surroundings.storage.engine, self.partition)
             try await self.surroundings.threads.runIfActive {
                 Self.stepBack()
-                try image.finish()
+                // The disk writes meanwhile what the check reads from memory, so that the sync finds little to wait for.
                 try engine.check(partition, imageAt: image.path)
+                try image.finish()
             }
             try await engine.install(partition, checkedImageAt: image.path)
             let (bytes, began) = self.figures.withLockedValue { ($0.bytesTotal, $0.sealedMilliseconds) }

@@ -22,6 +22,8 @@ package struct ChaosOutcome: Sendable {
     package let crashes: [CrashPoint: Int]
     /// Changes of the membership that ended, by how.
     package let changesEnded: [LayoutChange.Kind: Int]
+    /// While a minority was cut off.
+    package let cut: CutOff
 }
 
 extension SimulationConfiguration {
@@ -43,7 +45,8 @@ extension SimulationConfiguration {
             collectedBeforeHealing: cluster.checker.collectedBeforeHealing,
             obstacles: cluster.checker.obstacles,
             crashes: cluster.crashes,
-            changesEnded: cluster.checker.changesEnded
+            changesEnded: cluster.checker.changesEnded,
+            cut: cluster.cut
         )
     }
 }

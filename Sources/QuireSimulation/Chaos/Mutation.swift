@@ -33,16 +33,21 @@ package enum Mutation: String, Sendable, CaseIterable {
 
     // Moves.
     case fillsFromOneReplica
+    case fillsBeforeTheFence
+    case countsOlderRequests
     case coversWithoutCopying
     case installsOverLiveWrites
     case writesToTheOldRowOnly
     case retiresBeforeCovered
     case votesBeforeStoring
+    case forgetsPromises
     case decidesAlone
+    case refusesWhatWasDecided
+    case keepsReceiptsInMemory
     case countsReceiptsUngiven
-    case countsReceiptsOfStoppedSessions
     case dropsTargetsAtOnce
     case undoesWithoutComparing
+    case keepsFilesOfEarlierMembership
 
     // Forgetting.
     case rewritesWhatExpired
@@ -168,6 +173,15 @@ package struct PlantedDefect: Sendable {
     private static let ofMoves: [PlantedDefect] = [
         .init(.fillsFromOneReplica, 11, "L13", .thin, 200, "a newcomer covers one old replica instead of all"),
         .init(
+            .fillsBeforeTheFence,
+            11,
+            "L13",
+            .tardy,
+            200,
+            "a newcomer fills itself at once, and nobody waits for fences"
+        ),
+        .init(.countsOlderRequests, 7, "L14", .stale, 200, "replies to requests older than the fence count"),
+        .init(
             .coversWithoutCopying,
             11,
             "L13",
@@ -179,18 +193,21 @@ package struct PlantedDefect: Sendable {
         .init(.writesToTheOldRowOnly, 11, "L12", .moving, 5, "while a partition moves, only its old row is written"),
         .init(.retiresBeforeCovered, 10, "L15", .moving, 50, "a source retires its file when the move begins"),
         .init(.votesBeforeStoring, 13, "L14", .moving, 50, "a vote on a layout is answered before it is on disk"),
-        .init(.decidesAlone, 13, "L14", .rivals, 30, "a coordinator decides without asking the voters"),
+        .init(.forgetsPromises, 13, "L14", .blackout, 30, "what a voter promised and accepted is gone after a crash"),
+        .init(.decidesAlone, 15, "L14", .rivals, 30, "a coordinator decides without asking the voters"),
+        .init(.refusesWhatWasDecided, 14, "", .moving, 5, "a node that objects does not adopt what was decided"),
+        .init(.keepsReceiptsInMemory, 12, "L13", .moving, 5, "what newcomers have covered is in no layout"),
         .init(.countsReceiptsUngiven, 11, "L13", .reversing, 30, "reads turn to newcomers that gave no receipt"),
-        .init(
-            .countsReceiptsOfStoppedSessions,
-            11,
-            "L13",
-            .reversing,
-            200,
-            "the end of a transfer that was given up counts for the one that runs now"
-        ),
         .init(.dropsTargetsAtOnce, 11, "L14", .reversing, 200, "an abort lets the new row go before it is fenced"),
         .init(.undoesWithoutComparing, 11, "L13", .undoing, 50, "a file that comes back counts as it is"),
+        .init(
+            .keepsFilesOfEarlierMembership,
+            9,
+            "L21",
+            .comeback,
+            100,
+            "a node that left and comes back revives what it had retired before"
+        ),
     ]
 
     private static let ofForgetting: [PlantedDefect] = [

@@ -40,6 +40,16 @@ package enum Scenario: String, Sendable, CaseIterable {
     case reversing
     /// Changes that are taken back when they are done.
     case undoing
+    /// Whole rows are exchanged, while nodes stop for so long that they know only rows which are gone.
+    case exchanged
+    /// One replica of each partition, and a node that stands still while reads turn: then it asks those whom it knew.
+    case stale
+    /// One replica of each partition, and those who have it stand still when reads turn, and learn of it together.
+    case tardy
+    /// A node is cut off with the hints that it holds, while those for whom it holds them are replaced.
+    case hermit
+    /// All lose power when something has been decided, and the only one that knows it stays away.
+    case blackout
     /// Nodes leave and come back while tombstones are collected.
     case comeback
     /// Nothing goes wrong but time: joins and leaves in a row.
@@ -86,8 +96,10 @@ package enum Scenario: String, Sendable, CaseIterable {
             configuration.workload.pauseMax = 4000
         case .sloppy, .lonely, .wandering, .sluggish, .thin, .calm:
             self.spread(&configuration)
-        case .rivals, .reversing, .undoing:
+        case .rivals, .reversing, .undoing, .exchanged:
             self.turn(&configuration)
+        case .stale, .tardy, .hermit, .blackout:
+            self.aim(&configuration)
         case .forgetful, .straggling, .hoarding, .returning, .comeback:
             self.forget(&configuration)
         }
@@ -98,7 +110,7 @@ package enum Scenario: String, Sendable, CaseIterable {
     private func spread(_ configuration: inout SimulationConfiguration) {
         switch self {
         case .steady, .moving, .lossy, .disks, .clocks, .pauses, .hot, .forgetful, .straggling, .hoarding, .returning,
-            .comeback, .rivals, .reversing, .undoing:
+            .comeback, .rivals, .reversing, .undoing, .exchanged, .stale, .tardy, .hermit, .blackout:
             preconditionFailure("\(self) is configured elsewhere")
         case .sloppy:
             configuration.founders = 6
@@ -156,25 +168,41 @@ package enum Scenario: String, Sendable, CaseIterable {
         configuration.workload.pauseMax = 10_000
         switch self {
         case .rivals:
+            let limits = (1...12).map { MembershipOperation.limit(transfersPerNode: $0) }
             configuration.scripts = [
-                .inTurn([.join(4), .leave(2), .join(2)]),
-                MembershipScript([
-                    .wait(milliseconds: 100), .change([.setWeight(1, 200)]), .pause, .resume, .abort, .settle,
-                    .change([.join(5)]),
-                ]),
+                MembershipScript([.change([.join(4)])] + limits + [.settle, .change([.leave(2)]), .settle]),
+                MembershipScript(limits.reversed() + [.abort, .settle, .change([.setWeight(1, 200)])]),
             ]
-            configuration.faults.gaps = [.crash: .milliseconds(500), .split: .milliseconds(900)]
+            configuration.workload.clients = 2
+            configuration.stepCrashes = [
+                .powerLoss(.hasBegun), .powerLoss(.hasRecorded), .powerLoss(.hasTurnedReads), .powerLoss(.hasDrained),
+                .powerLoss(.hasEnded), .powerLoss(.hasTurned),
+            ]
+            configuration.faults.gaps = [.crash: .milliseconds(600), .split: .milliseconds(900)]
+        case .exchanged:
+            configuration.founders = 4
+            configuration.quorums = QuorumSettings(replicaCount: 2, readQuorum: 1, writeQuorum: 2)
+            configuration.scripts = [
+                .exchanging([(1, 5), (2, 6), (5, 1), (6, 2)], atOnce: 2)
+            ]
+            configuration.faults = FaultMix(
+                slowness: 0.02,
+                gaps: [.pause: .milliseconds(400), .split: .milliseconds(600)]
+            )
         case .reversing:
             configuration.founders = 4
             configuration.duration = .seconds(7)
-            let again: [MembershipOperation] = [.progress(30), .abort, .settle, .change([.join(5), .leave(2)])]
+            let again: [MembershipOperation] = [
+                .progress(10), .abort, .change([.join(5), .leave(2)]), .wait(milliseconds: 250), .abort,
+                .change([.join(5), .leave(2)]), .progress(40), .abort, .change([.join(5), .leave(2)]),
+            ]
             configuration.scripts = [MembershipScript([.change([.join(5), .leave(2)])] + again + again + [.settle])]
             configuration.workload = WorkloadMix([.register: 3, .churn: 1])
             configuration.workload.keys = 12
             configuration.workload.clients = 10
             configuration.workload.pauseMax = 4000
             configuration.repairs = false
-            configuration.faults = FaultMix(loss: 0.003, slowness: 0.15, gaps: [.isolation: .seconds(2)])
+            configuration.faults = FaultMix(slowness: 0.3, gaps: [.isolation: .seconds(2)])
         default:
             configuration.scripts = [
                 MembershipScript([
@@ -185,6 +213,45 @@ package enum Scenario: String, Sendable, CaseIterable {
             configuration.duration = .seconds(7)
             configuration.repairs = false
             configuration.faults.gaps = [.crash: .seconds(2)]
+        }
+    }
+
+    /// One counter-example of SAFETY.md each, and nothing beside it.
+    private func aim(_ configuration: inout SimulationConfiguration) {
+        configuration.founders = 6
+        configuration.spares = 2
+        configuration.partitions = 16
+        configuration.repairs = false
+        configuration.quorums = QuorumSettings(replicaCount: 1, readQuorum: 1, writeQuorum: 1)
+        configuration.workload = WorkloadMix([.register: 1, .pinned: 2])
+        configuration.workload.keys = 10
+        configuration.workload.clients = 30
+        configuration.workload.pauseMax = 120_000
+        configuration.scripts = [.exchanging([(5, 7), (6, 8), (7, 5), (8, 6)], atOnce: 2)]
+        switch self {
+        case .stale:
+            configuration.stepCrashes = StepCrash.standstills(of: [4, 4], milliseconds: 350...1000)
+        case .tardy:
+            let first = StepCrash.standstills(of: [5], milliseconds: 420...420)
+            let second = StepCrash.standstills(of: [6], milliseconds: 420...420)
+            configuration.stepCrashes = first + second
+        case .hermit:
+            configuration.founders = 5
+            configuration.workload.clients = 10
+            configuration.workload.pauseMax = 20_000
+            configuration.minority = [5]
+            configuration.duration = .seconds(12)
+            let changes = MembershipScript.exchanging([(1, 6), (2, 7)], atOnce: 2).operations
+            configuration.scripts = [MembershipScript([.wait(milliseconds: 700)] + changes, asking: [1, 2, 3, 4])]
+        default:
+            configuration.founders = 3
+            configuration.spares = 0
+            configuration.quorums = QuorumSettings()
+            configuration.workload.clients = 1
+            let limits = (1...40).map { MembershipOperation.limit(transfersPerNode: $0) }
+            configuration.scripts = [MembershipScript(limits)]
+            configuration.duration = .seconds(8)
+            configuration.faults.powerLossAfterDecision = 0.3
         }
     }
 

@@ -146,7 +146,7 @@ struct LayoutHistory {
     }
 
     /// Reads turn only when each newcomer, or each new owner if their number changes, has covered enough replicas of the
-    /// old row to leave no write quorum among the others.
+    /// old row to leave no write quorum among the others. Who is lost covers nothing, and nobody will read there.
     private static func unproven(_ move: PartitionMove, in former: Layout) -> String? {
         let quorums = former.formerQuorums ?? former.quorums
         let needed = move.from.count - min(quorums.writeQuorumMin, move.from.count) + 1

@@ -55,8 +55,12 @@ package struct FaultMix: Sendable {
     /// Of messages that come twice, the second time is as late as that.
     package var lateDuplication = 0.0
     package var syncFailure = 0.0
+    /// A block of a partition file arrives damaged.
+    package var blockDamage = 0.0
     /// All nodes lose power just after an acknowledgement, the most telling moment.
     package var powerLossAfterAcknowledgement = 0.0
+    /// All nodes lose power just when the first has adopted a layout, and that one stays away longest.
+    package var powerLossAfterDecision = 0.0
     /// Wall clocks are wrong by up to this, in either direction.
     package var clockSkewMilliseconds = 0
     /// Wall clocks run too fast or too slow by up to this part.
@@ -70,7 +74,8 @@ package struct FaultMix: Sendable {
     }
 
     var losesUnsynced: Bool {
-        self.powerLossAfterAcknowledgement > 0 || self.gaps[.crash] != nil || self.gaps[.powerLoss] != nil
+        self.powerLossAfterAcknowledgement > 0 || self.powerLossAfterDecision > 0 || self.gaps[.crash] != nil
+            || self.gaps[.powerLoss] != nil
             || self.losesSynced
     }
 

@@ -64,6 +64,8 @@ package struct StepCrash: Sendable, Hashable {
         case crash
         /// Partitions and hints are gone too, if the budget of losses allows it.
         case lostDisk
+        /// All nodes lose power, and this one stays away longest.
+        case powerLoss
         /// The node stands still instead, for longer than every timeout.
         case pause
     }
@@ -76,9 +78,31 @@ package struct StepCrash: Sendable, Hashable {
     package var damage = Damage.crash
     /// How long the node stays away, in milliseconds.
     package var absence = 20...900
+    /// The number of the node that it befalls; `nil`: the one that takes the step.
+    package var victim: Int?
 
     package init(_ point: CrashPoint) {
         self.point = point
+    }
+
+    /// Everything is gone but what was decided, just when it was.
+    static func powerLoss(_ step: MoveStep) -> StepCrash {
+        var crash = StepCrash(CrashPoint(.coordinator, step))
+        crash.damage = .powerLoss
+        crash.absence = 2500...4000
+        return crash
+    }
+
+    /// Nodes stand still just before reads turn: one after the other, each when reads turn the next time.
+    static func standstills(of victims: [Int], milliseconds absence: ClosedRange<Int>) -> [StepCrash] {
+        victims.enumerated().map { index, victim in
+            var crash = StepCrash(CrashPoint(.coordinator, .asksToReadNew))
+            crash.occurrence = index + 1
+            crash.damage = .pause
+            crash.absence = absence
+            crash.victim = victim
+            return crash
+        }
     }
 }
 

@@ -37,14 +37,27 @@ package enum MembershipOperation: Sendable, Hashable {
 /// What one operator does, step by step, whatever happens to the requests.
 package struct MembershipScript: Sendable, Hashable {
     package var operations: [MembershipOperation]
+    /// The nodes that the operator asks; `nil`: any.
+    package var asks: [Int]?
 
-    package init(_ operations: [MembershipOperation]) {
+    package init(_ operations: [MembershipOperation], asking nodes: [Int]? = nil) {
         self.operations = operations
+        self.asks = nodes
     }
 
     /// Each change by itself, one after the other.
     package static func inTurn(_ changes: [MembershipChange]) -> MembershipScript {
         MembershipScript(changes.flatMap { [.change([$0]), .settle] })
+    }
+}
+
+extension MembershipScript {
+    /// Replaces nodes by others, some at once.
+    static func exchanging(_ pairs: [(old: Int, new: Int)], atOnce count: Int) -> MembershipScript {
+        let batches = stride(from: 0, to: pairs.count, by: count).map { start in
+            pairs[start..<min(start + count, pairs.count)].map { MembershipChange.replace($0.old, with: $0.new) }
+        }
+        return MembershipScript(batches.flatMap { [.change($0), .settle] })
     }
 }
 

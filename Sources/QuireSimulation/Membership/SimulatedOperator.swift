@@ -41,7 +41,6 @@ struct SimulatedOperator {
     private var attempts = 0
     private var looks = 0
     private var beganAt: Duration?
-    private var wasAsked = false
     /// Destroyed, and the operator does not know.
     private var unnoticed: Set<NodeID> = []
     private var movesInAll = (planID: "", count: 0)
@@ -103,15 +102,12 @@ struct SimulatedOperator {
         while self.index < self.operations.count {
             switch self.step(self.operations[self.index], view) {
             case .wait: return nil
-            case .act(let action):
-                self.wasAsked = true
-                return action
+            case .act(let action): return action
             case .goOn:
                 self.index += 1
                 self.attempts = 0
                 self.looks = 0
                 self.beganAt = nil
-                self.wasAsked = false
             }
         }
         return self.tidy(view)
@@ -167,8 +163,9 @@ struct SimulatedOperator {
         case .abort:
             return isRunning && change?.kind != .abort && !isRefused ? .act(.ask(.abort)) : .goOn
         case .undo:
-            guard !isRunning else { return self.wasAsked ? .goOn : .wait }
-            return change?.isUndoable == true && !self.wasAsked ? .act(.ask(.undo)) : .goOn
+            guard change?.kind != .undo else { return .goOn }
+            guard !isRunning else { return self.waitForEnd(view) }
+            return change?.isUndoable == true && !isRefused ? .act(.ask(.undo)) : .goOn
         case .closeUndo:
             return !isRunning && change?.origin != nil && !isRefused ? .act(.ask(.closeUndo)) : .goOn
         case .limit(let transfers):

@@ -30,6 +30,8 @@ package struct WorkloadMix: Sendable {
     /// Of each kind.
     package var keys = 4
     package var clients = 4
+    /// The nodes that clients know; `nil`: all of them.
+    package var asks: [Int]?
     /// Whether the keys of a kind are in one partition.
     package var sharesPartition = false
     /// The chance that an operation goes to the first key of its kind.

@@ -10,12 +10,15 @@ extension ShardCore {
     /// (`StorageRecovery`, `resumeInstalls`): 1. the live file is complete and closed; 2. the image names no actor,
     /// and the replica's latest drop; 3. the live file bears the name of `incoming/<p>.live.db`; 4. the image bears
     /// the name of the partition's file; 5. the rows of the former file are merged; 6. the former file is gone.
-    func install(_ partition: PartitionID, imagePath: String) throws {
+    ///
+    /// - Parameter isSpare: Whether the image can be had again: then its own steps are synced as one, and a crash before
+    ///   it has its place may leave it damaged.
+    func install(_ partition: PartitionID, imagePath: String, isSpare: Bool) throws {
         let state = self.state(of: .replica(partition))
         guard self.seals[state.store] == nil else { throw self.sealHeldError(partition) }
         try self.finishLiveMerge(of: state)
         try self.flushAndClose(state)
-        try self.adopt(imageAt: imagePath, for: state)
+        try self.adopt(imageAt: imagePath, for: state, isSpare: isSpare)
         try self.exchangeFiles(of: state, for: imagePath)
         try self.endQuarantine(state)
         state.hasFile = true
@@ -29,10 +32,11 @@ extension ShardCore {
         }
     }
 
-    private func adopt(imageAt path: String, for state: StoreState) throws {
+    private func adopt(imageAt path: String, for state: StoreState, isSpare: Bool) throws {
         try self.forgetDrops(of: state)
         do {
-            let file = try PartitionFile(path: path, identity: self.configuration.identity(of: state.store))
+            let identity = self.configuration.identity(of: state.store)
+            let file = try PartitionFile(path: path, identity: identity, isSynced: !isSpare)
             try file.adopt(dropCount: state.dropCount)
             guard try file.checkpoint(.truncate) else {
                 throw StorageError(.inputOutput, "a checkpoint is not complete", partition: state.partition, path: path)
@@ -62,9 +66,12 @@ extension ShardCore {
             self.liveMerges.insert(state.partition)
         }
         do {
+            let isClear = !state.hasFile && !FileSystem.hasCompanions(path)
             try FileSystem.removeCompanions(of: path)
-            try FileSystem.syncDirectory(self.directory.incoming)
-            try FileSystem.syncDirectory(self.directory.partitions)
+            if !isClear {
+                try FileSystem.syncDirectory(self.directory.incoming)
+                try FileSystem.syncDirectory(self.directory.partitions)
+            }
             try FileSystem.move(imagePath, to: path)
         } catch {
             if state.hasFile {

@@ -109,12 +109,13 @@ package final class StorageEngine: Sendable {
     ///   `foreignData`.
     package func install(_ partition: PartitionID, imageAt path: String) async throws {
         try await Self.offThread { try self.check(partition, imageAt: path) }
-        try await self.install(partition, checkedImageAt: path)
+        try await self.shard(of: partition).perform { try $0.install(partition, imagePath: path, isSpare: false) }
     }
 
-    /// The second half of `install`, for an image that has passed `check` and was not touched since.
+    /// The second half of `install`, for an image that has passed `check`, was not touched since, and can be had again:
+    /// a crash before it is installed may leave it damaged.
     package func install(_ partition: PartitionID, checkedImageAt path: String) async throws {
-        try await self.shard(of: partition).perform { try $0.install(partition, imagePath: path) }
+        try await self.shard(of: partition).perform { try $0.install(partition, imagePath: path, isSpare: true) }
     }
 
     /// Moves the partition's file to `retired/`.

@@ -73,9 +73,16 @@ package enum FileSystem {
         guard rmdir(path) == 0 else { throw self.failure("remove", path) }
     }
 
+    /// Whether SQLite would find anything beside a database of this name.
+    package static func hasCompanions(_ database: String) -> Bool {
+        self.companionSuffixes.contains { self.exists(database + $0) }
+    }
+
+    private static let companionSuffixes = ["-wal", "-shm", "-journal"]
+
     /// Removes a database's companions, which SQLite would otherwise replay over whatever bears the name next.
     package static func removeCompanions(of database: String) throws(StorageError) {
-        for suffix in ["-wal", "-shm", "-journal"] {
+        for suffix in self.companionSuffixes {
             try self.remove(database + suffix)
         }
     }

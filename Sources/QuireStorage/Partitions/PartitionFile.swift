@@ -47,14 +47,20 @@ final class PartitionFile {
     private var updateStatement: SQLiteStatement
     private var deleteStatement: SQLiteStatement
     private var metaStatement: SQLiteStatement
-    private var needsDirectorySync = true
+    private let isSynced: Bool
+    private var needsDirectorySync: Bool
 
     /// Opens an existing file and checks that it is what it should be.
-    init(path: String, identity: PartitionIdentity) throws {
+    ///
+    /// - Parameter isSynced: `false` for a copy whose owner syncs it as a whole afterwards: no write is synced, and a
+    ///   crash before that may leave it damaged.
+    init(path: String, identity: PartitionIdentity, isSynced: Bool = true) throws {
         self.path = path
         self.identity = identity
+        self.isSynced = isSynced
+        self.needsDirectorySync = isSynced
         self.database = try SQLiteDatabase(path: path, mode: .existing)
-        try Self.configure(self.database)
+        try Self.configure(self.database, isSynced: isSynced)
         let found = try PartitionSchema.identity(of: self.database)
         guard found == identity else {
             throw StorageError(
@@ -232,6 +238,7 @@ final class PartitionFile {
     }
 
     private func commit(_ body: () throws -> Void) throws {
+        guard self.isSynced else { return try self.database.transaction(body) }
         try self.database.execute("PRAGMA synchronous=FULL")
         try self.database.transaction(body)
         try self.database.execute("PRAGMA synchronous=NORMAL")
@@ -290,7 +297,10 @@ final class PartitionFile {
         try self.metaStatement.run()
     }
 
-    private static func configure(_ database: SQLiteDatabase) throws {
+    private static func configure(_ database: SQLiteDatabase, isSynced: Bool) throws {
+        let level = isSynced ? "NORMAL" : "OFF"
+        // First of all: the change into WAL mode is a write, too.
+        try database.execute("PRAGMA synchronous=\(level)")
         try database.setFlag(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         try database.setFlag(SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)
         try database.setFlag(SQLITE_DBCONFIG_DEFENSIVE, true)
@@ -298,7 +308,7 @@ final class PartitionFile {
         guard try database.text("PRAGMA journal_mode=WAL") == "wal" else {
             throw StorageError(.inputOutput, "the file cannot be put into WAL mode", path: database.path)
         }
-        try database.execute("PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-256")
+        try database.execute("PRAGMA synchronous=\(level); PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-256")
         database.watchWAL()
     }
 

@@ -97,7 +97,7 @@ package final class PartitionImageReader {
             var places: UInt64 = 0
             let statement = try self.database.prepare("SELECT hash, key, record, id FROM entries NOT INDEXED")
             while try statement.step() {
-                let row = try PartitionRows.row(statement, path: self.database.path)
+                let row = try PartitionRows.row(statement, path: self.database.path, keepsValues: false)
                 guard self.identity.partitionCount.partition(of: row.key) == self.identity.partition else {
                     throw StorageError(.corruptFile, "a key of another partition", path: self.database.path)
                 }

@@ -52,15 +52,18 @@ enum PartitionRows {
         return rows
     }
 
-    /// - Parameter statement: On a row of hash, key, record.
-    static func row(_ statement: SQLiteStatement, path: String) throws -> PartitionRow {
+    /// - Parameters:
+    ///   - statement: On a row of hash, key, record.
+    ///   - keepsValues: Whether the record gets its values, or empty ones; the encoded record is complete in any case.
+    static func row(_ statement: SQLiteStatement, path: String, keepsValues: Bool = true) throws -> PartitionRow {
         let hash = PartitionSchema.hash(statement.integer(0))
         let encoded = statement.bytes(2)
         guard let key = Key(statement.bytes(1)), key.hash == hash else {
             throw StorageError(.corruptFile, "a row's key and hash do not fit", path: path)
         }
         do {
-            return PartitionRow(hash: hash, key: key, encoded: encoded, record: try Record(encoded: encoded))
+            let record = keepsValues ? try Record(encoded: encoded) : try Record.withoutValues(encoded: encoded)
+            return PartitionRow(hash: hash, key: key, encoded: encoded, record: record)
         } catch {
             throw StorageError(.corruptFile, "a record cannot be decoded", cause: "\(error)", path: path)
         }

@@ -291,6 +291,12 @@ package enum ClusterAPI {
             package var storedBytes: Int?
             package var incomingBytes: Int?
             package var diskFreeBytes: Int?
+            /// The most that its files will take while the change runs, with those that are kept for `undo`; `nil` when
+            /// not known.
+            package var peakBytes: Int?
+            /// What they take after each step, in each of which every node takes in as many partitions as it may at
+            /// once; of a change of many steps, after some of them. The last one is the peak.
+            package var bytesBySteps: [Int]?
 
             package init(
                 id: String,
@@ -374,6 +380,8 @@ package enum ClusterAPI {
         package var links: [Link]?
         /// How long the copies take at the limit of `throttle`, or else at the rate of the last change; `nil` without both.
         package var secondsEstimate: Int?
+        /// Steps in each of which every node takes in as many partitions as it may at once.
+        package var steps: Int?
         /// Bytes per second into each node that the estimate reckons with, and whether that is the limit.
         package var bytesPerSecondAssumed: Int?
         package var isAtLimit: Bool?

@@ -24,7 +24,8 @@ struct PlanText {
         var lines = ["Plan \(self.plan.plan)  based on layout \(self.plan.layoutVersion)  (expires when it changes)"]
         lines += self.plan.staged.map(StatusText.line(of:))
         lines += ["", self.table(), "", self.summary]
-        lines += [self.time, self.busiestLinks].compactMap { $0 } + (self.plan.safety.map(Self.lines(of:)) ?? [])
+        lines +=
+            [self.time, self.disks, self.busiestLinks].compactMap { $0 } + (self.plan.safety.map(Self.lines(of:)) ?? [])
         if !self.plan.saturatedZones.isEmpty {
             lines.append("zones that hold all they can: " + self.plan.saturatedZones.joined(separator: ", "))
         }
@@ -60,6 +61,13 @@ struct PlanText {
         let basis = self.plan.isAtLimit ?? false ? "the limit of `quire cluster throttle`" : "as the last change did"
         return "Copies take about \(Quantity.duration(seconds: Double(seconds))) at "
             + "\(Quantity.rate(bytes: rate, seconds: 1)) into each node (\(basis))."
+    }
+
+    /// A disk is fullest at the end, since nothing is deleted before.
+    private var disks: String? {
+        guard let steps = self.plan.steps, steps > 0 else { return nil }
+        return "Disks reach their peaks by step \(Quantity.count(steps)), the last: files that move away are kept for "
+            + "`quire cluster undo`."
     }
 
     /// `Busiest links: n1 → n4 12.0 MiB, n2 → n4 10.0 MiB`
@@ -105,7 +113,7 @@ struct PlanText {
     private func table() -> String {
         var table = TextTable([
             ("node", .left), ("zone", .left), ("tokens", .right), ("replicas", .right), ("in", .right), ("out", .right),
-            ("stored", .right), ("receives", .right), ("disk free", .right),
+            ("stored", .right), ("receives", .right), ("peak", .right), ("disk free", .right),
         ])
         for node in self.plan.nodes.sorted(by: { $0.name < $1.name }) {
             table.append([
@@ -113,6 +121,7 @@ struct PlanText {
                 Self.step(node.replicasBefore, node.replicasAfter), Self.count(node.incoming),
                 Self.count(node.outgoing),
                 node.storedBytes.map(Quantity.bytes) ?? "?", node.incomingBytes.map(Quantity.bytes) ?? "?",
+                node.peakBytes.map(Quantity.bytes) ?? "?",
                 node.diskFreeBytes.map(Quantity.bytes) ?? "?",
             ])
         }

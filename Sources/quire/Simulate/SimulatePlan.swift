@@ -8,9 +8,13 @@ struct SimulatePlan: AsyncParsableCommand, ReportingCommand {
         commandName: "plan",
         abstract: "Plan a change of capacity on paper, and prove that nothing less would do.",
         discussion: """
-            A cluster of the given size is laid out, the changes are planned as one, and the independent checker of \\
-            the layout log judges the plan as it would on every node. Exits with 1 when it objects, when the layout \\
+            A cluster of the given size is laid out, the changes are planned as one, and the independent checker of \
+            the layout log judges the plan as it would on every node. Exits with 1 when it objects, when the layout \
             breaks an invariant, or when more replicas move than must.
+
+            With --random the clusters and changes are drawn: up to 60 nodes and 1024 partitions, zones, weights, \
+            replaced, lost and returning nodes, another N, several changes at once and after each other. To replay a \
+            violation: --random 1 --seed SEED
             """
     )
 
@@ -40,9 +44,21 @@ struct SimulatePlan: AsyncParsableCommand, ReportingCommand {
     @Option(name: .long, help: "N after the change (default: as before).")
     var setReplicas: Int?
 
+    @Option(name: .long, help: ArgumentHelp("Draw so many clusters and their changes instead.", valueName: "count"))
+    var random: Int?
+
+    @Option(name: .long, help: "The seed of the first of them; each has the next one.")
+    var seed: UInt64 = 1
+
     var format: OutputFormat { self.output.output }
 
     func validate() throws {
+        if let random {
+            guard (1...1_000_000).contains(random), self.seed <= .max - UInt64(random) else {
+                throw ValidationError("--random must be in 1...1000000, and the last seed below 2^64.")
+            }
+            return
+        }
         guard let count = PartitionCount(self.partitions) else {
             throw ValidationError("--partitions must be a power of two from 8 to 4096, not \(self.partitions).")
         }
@@ -60,11 +76,24 @@ struct SimulatePlan: AsyncParsableCommand, ReportingCommand {
     }
 
     func run() async throws {
+        if let random { return try await self.runRandom(count: random) }
         let figures = try PaperPlan(self).figures()
         try Report.result(figures, as: self.format) { figures.text }
         guard figures.isSound else {
             throw CommandFailure("unsound_plan", figures.objection ?? "the plan moves more than it must")
         }
+    }
+
+    private func runRandom(count: Int) async throws {
+        let reporter = ProgressReporter(label: "planning", output: self.output)
+        var summary = RandomPlanSummary()
+        for (index, seed) in (self.seed..<self.seed + UInt64(count)).enumerated() {
+            summary.add(RandomPlan.drawn(seed: seed).outcome(), seed: seed)
+            await reporter.update(ProgressLine(done: index + 1, total: count, unit: .items("clusters")))
+        }
+        await reporter.finish()
+        try Report.result(summary, as: self.format) { summary.text }
+        if !summary.violations.isEmpty { throw QuietExit(status: .failed) }
     }
 }
 

@@ -1,3 +1,4 @@
+import Crypto
 import QuireCore
 import Testing
 
@@ -54,6 +55,19 @@ import Testing
         #expect(self.digester.digest(key: try #require(Key("l")), encodedRecord: [1, 2]) != digest)
         #expect(self.digester.digest(key: try #require(Key([UInt8(ascii: "k"), 1])), encodedRecord: [2]) != digest)
         #expect(self.digester.digest(key: key, encodedRecord: [1, 2]) == digest)
+    }
+
+    @Test(arguments: [0, 1, 32, 63, 64, 65, 200]) func digestsAreTheFirstHalfOfHMACSHA256(secretBytes: Int) throws {
+        let secret = (0..<secretBytes).map { UInt8(truncatingIfNeeded: $0 * 3 + 1) }
+        let key = try #require(Key("some key"))
+        for record in [[], [7], [UInt8](repeating: 3, count: 5000)] {
+            let code = HMAC<SHA256>.authenticationCode(
+                for: [0, 8] + key.bytes + record,
+                using: SymmetricKey(data: secret)
+            )
+            let expected = code.prefix(16).reduce(0) { $0 << 8 | UInt128($1) }
+            #expect(RecordDigester(secret: secret).digest(key: key, encodedRecord: record) == expected)
+        }
     }
 
     @Test func leavesCutTheHashesIntoEqualRanges() {

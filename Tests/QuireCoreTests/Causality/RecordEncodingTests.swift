@@ -35,6 +35,35 @@ import Testing
         }
     }
 
+    @Test func withoutValuesNothingElseIsMissingAndNoMoreIsTaken() throws {
+        func same(_ bytes: [UInt8]) throws {
+            let whole = Result { try Record(encoded: bytes) }
+            let bare = Result { try Record.withoutValues(encoded: bytes) }
+            switch (whole, bare) {
+            case (.success(let record), .success(let bare)):
+                #expect(bare.vector == record.vector)
+                #expect(bare.siblings.map(\.dot) == record.siblings.map(\.dot))
+                #expect(bare.winner?.dot == record.winner?.dot)
+                #expect(bare.siblings.map(\.isTombstone) == record.siblings.map(\.isTombstone))
+                #expect(bare.siblings.map(\.expiryMilliseconds) == record.siblings.map(\.expiryMilliseconds))
+            case (.failure(let refusal), .failure(let other)):
+                #expect(refusal as? Record.DecodingError == other as? Record.DecodingError)
+            case (.success, .failure), (.failure, .success): Issue.record("\(whole) and \(bare) of \(bytes)")
+            }
+        }
+        for record in self.samples().prefix(12) {
+            let bytes = record.encoded()
+            try same(bytes)
+            try same(bytes + [0])
+            for place in bytes.indices {
+                try same(Array(bytes.prefix(place)))
+                var changed = bytes
+                changed[place] ^= 1 << UInt8(place % 8)
+                try same(changed)
+            }
+        }
+    }
+
     @Test func bytesLeftOverAreRefused() {
         #expect(throws: Record.DecodingError.trailingBytes(1)) { try Record(encoded: Record().encoded() + [0]) }
     }

@@ -157,4 +157,23 @@ import Testing
         let stranger = core.handle(.peerAsked(self.request, .gossip(.none)), now: .zero)
         #expect(self.answers(stranger) == [.nothingNewer(staged.version)])
     }
+
+    /// It decided that it leaves, and stopped before anybody learned of it: the members wait for it as their coordinator.
+    @Test func aNodeThatHasLeftTellsTheLayoutThatItLeftWith() throws {
+        let before = try Layout.initial(Member.inZones([4]), partitions: 8)
+        let (staged, plan) = try before.planned([.leave(.a)])
+        var after = try staged.committing(plan)
+        after.members.removeAll { $0.id == .a }
+        var core = Self.core(1)
+        _ = core.handle(.started(Self.state(after)), now: .zero)
+        #expect(core.layout == nil)
+        let behind = core.handle(.peerAsked(self.request, .gossip(staged.version)), now: .zero)
+        guard case .answerPeer(self.request, .layout(let bytes))? = behind.first else {
+            Issue.record("answered \(behind)")
+            return
+        }
+        #expect(bytes == Self.state(after).decided?.layout)
+        let stranger = core.handle(.peerAsked(self.request, .gossip(.none)), now: .zero)
+        #expect(stranger == [.answerPeer(self.request, .nothingNewer(after.version))])
+    }
 }

@@ -44,9 +44,25 @@ import Testing
         for (index, (node, correlation)) in asked.enumerated() {
             let event = self.installed(layout.version, at: node, correlation)
             let orders = self.fills(core.handle(event, now: .seconds(1)))
-            #expect(orders.count == (index == 2 ? 4 : 0), "after \(index + 1) fences")
+            #expect(orders.count == (index == 2 ? layout.moves.count : 0), "after \(index + 1) fences")
             #expect(orders.allSatisfy { Set($0.sources) == [.a, .b, .c] })
         }
+    }
+
+    /// Some are copied while others wait for their turn, or are checked and compared.
+    @Test func aNewcomerHasFourTimesAsManyPartitionsInHandAsItCopies() throws {
+        var layout = try self.moving()
+        layout.limits = TransferLimits(transfersPerNodeMax: 1)
+        var core = self.newcomer(layout, linkedTo: [.a, .b, .c])
+        var orders: [ControlCore.CoverOrder] = []
+        for (node, correlation) in self.fenceQuestions(core.handle(.timePassed, now: .seconds(1))) {
+            let event = self.installed(layout.version, at: node, correlation)
+            orders += self.fills(core.handle(event, now: .seconds(1)))
+        }
+        #expect(orders.count == 4)
+        let receipt = PartitionMove.Receipt(node: NodeID(number: 4), root: "00", bytes: 0, checksum: "")
+        let next = self.fills(core.handle(.covered(session: orders[0].session, receipt), now: .seconds(1)))
+        #expect(next.count == 1)
     }
 
     /// A dead node cannot block a move: two of three keep the third from completing a quorum.
@@ -58,7 +74,7 @@ import Testing
             #expect(self.fills(core.handle(event, now: .seconds(1))) == [])
         }
         let orders = self.fills(core.handle(.timePassed, now: .seconds(6)))
-        #expect(orders.count == 4)
+        #expect(orders.count == layout.moves.count)
         #expect(orders.allSatisfy { Set($0.sources) == [.a, .b] })
     }
 
@@ -69,7 +85,7 @@ import Testing
             _ = core.handle(self.installed(layout.version, at: node, correlation), now: .seconds(1))
         }
         #expect(self.fills(core.handle(.timePassed, now: .seconds(5))) == [])
-        #expect(self.fills(core.handle(.timePassed, now: .milliseconds(6100))).count == 4)
+        #expect(self.fills(core.handle(.timePassed, now: .milliseconds(6100))).count == layout.moves.count)
     }
 
     /// One fenced replica is too few: the two others could still acknowledge by the old row alone.

@@ -80,6 +80,27 @@ import Testing
         #expect(network.layout(at: 4)?.staged.count == 3)
     }
 
+    @Test func aPlanOutlivesOtherLimitsAndNothingElse() throws {
+        let network = try self.network()
+        let ask = { (request: ControlCore.OperatorRequest) in
+            let id = network.ask(1, request)
+            network.run(for: .seconds(2))
+            return id
+        }
+        let plan = {
+            try LayoutPlanner.plan(for: try #require(network.layout(at: 1))).id
+        }
+        self.expectDone(ask(.stage(.leave(.d))), in: network)
+        let seen = try plan()
+        self.expectDone(ask(.stage(.leave(.e))), in: network)
+        let refused = ask(.commit(planID: seen))
+        #expect(network.answers[refused] == .refused(.planChanged(asked: seen, current: try plan())))
+        let both = try plan()
+        self.expectDone(ask(.setLimits(TransferLimits(transfersPerNodeMax: 1))), in: network)
+        self.expectDone(ask(.commit(planID: both)), in: network)
+        #expect(network.layout(at: 1)?.change?.planID == both)
+    }
+
     /// SAFETY rule 13: voters change through the log only, and the former ones decide nothing afterwards.
     @Test func rule13FormerVotersCannotDecideWhatFollowsTheirOwnReplacement() throws {
         var layout = try Layout.initial(Member.inZones([5]), partitions: 8)

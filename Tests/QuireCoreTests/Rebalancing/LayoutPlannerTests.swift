@@ -38,43 +38,31 @@ import Testing
         #expect(layout.rows.allSatisfy { $0.count == 3 })
     }
 
-    /// The cases of the table in the reference on rebalancing, with their known least movement.
+    /// Cases with a known optimum. Riak's claim version 4 leaves four violations in the fifth, finds no solution for
+    /// the sixth, and moves 10 and 8 copies in the last two, which are the examples of its documentation.
     @Test(arguments: [
-        ZoneCase(partitions: 256, replicas: 3, zones: [4, 4, 4], joins: [0], leaves: [], moved: 51, saturated: ["z0"]),
-        ZoneCase(partitions: 256, replicas: 3, zones: [4, 4, 4], joins: [3], leaves: [], moved: 59, saturated: []),
-        ZoneCase(
-            partitions: 256,
-            replicas: 3,
-            zones: [4, 4, 4],
-            joins: [],
-            leaves: [5],
-            moved: 64,
-            saturated: ["z0", "z2"]
-        ),
-        ZoneCase(partitions: 256, replicas: 3, zones: [4, 4, 4], joins: [1], leaves: [5], moved: 64, saturated: []),
-        ZoneCase(partitions: 512, replicas: 3, zones: [3, 3, 2], joins: [2], leaves: [], moved: 170, saturated: []),
-        ZoneCase(
-            partitions: 512,
-            replicas: 4,
-            zones: [3, 3, 3, 3],
-            joins: [3],
-            leaves: [],
-            moved: 128,
-            saturated: ["z3"]
-        ),
+        ZoneCase(256, 3, [4, 4, 4], .joinOf(0), moves: 51, loads: 51...64, tokens: 19...20, saturated: ["z0"]),
+        ZoneCase(256, 3, [4, 4, 4], .joinOf(3), moves: 59, loads: 59...60, tokens: 19...20),
+        ZoneCase(256, 3, [4, 4, 4], .leaveOf(5), moves: 64, loads: 64...86, tokens: 23...24, saturated: ["z0", "z2"]),
+        ZoneCase(256, 3, [4, 4, 4], .replaceOf(5, in: 1), moves: 64, loads: 64...64, tokens: 21...22),
+        ZoneCase(512, 3, [3, 3, 2], .joinOf(2), moves: 170, loads: 170...171, tokens: 56...57),
+        ZoneCase(512, 4, [3, 3, 3, 3], .joinOf(3), moves: 128, loads: 128...171, tokens: 39...40, saturated: ["z3"]),
+        ZoneCase(16, 2, [1, 1, 2], .joinOf(1), moves: 6, loads: 6...7, tokens: 3...4),
+        ZoneCase(16, 2, [1, 1, 2], .joinOf(1), .leaveOf(90), moves: 6, loads: 8...8, tokens: 4...4),
     ])
     func zonesStaySpreadAtTheLeastMovement(_ known: ZoneCase) throws {
         let members = Member.inZones(known.zones)
-        let layout = try Layout.initial(members, partitions: known.partitions, replicas: known.replicas)
-        try layout.validate()
-        let joins = known.joins.map { StagedChange.join(.numbered(90, zone: "z\($0)")) }
-        let leaves = known.leaves.map { StagedChange.leave(NodeID(number: $0)) }
-        let (staged, plan) = try layout.planned(joins + leaves)
-        #expect(plan.movedReplicas == known.moved)
-        #expect(plan.movedReplicasMinimum == known.moved)
+        var layout = try Layout.initial(members, partitions: known.partitions, replicas: known.replicas)
+        for change in known.changes.dropLast() { layout = try layout.changed([change]) }
+        let (staged, plan) = try layout.planned(Array(known.changes.suffix(1)))
+        #expect(plan.movedReplicas == known.moves)
+        #expect(plan.movedReplicasMinimum == known.moves)
         #expect(plan.saturatedZones.map(\.zone) == known.saturated)
+        let staying = plan.perNode.filter { share in plan.members.contains { $0.id == share.node } }
+        #expect(staying.allSatisfy { known.loads.contains($0.replicasAfter) })
+        #expect(staying.allSatisfy { known.tokens.contains($0.tokensAfter) })
         let committed = try staged.committing(plan)
-        try committed.validate()
+        #expect(PlanChecker.objection(before: staged, after: committed) == nil)
         let zones = Dictionary(uniqueKeysWithValues: plan.members.map { ($0.id, $0.zone) })
         for row in plan.rows {
             #expect(Set(row.compactMap { zones[$0] }).count == known.replicas)
@@ -90,6 +78,44 @@ import Testing
         #expect(first.id.count == 12)
         #expect(first.id.allSatisfy { $0.isHexDigit })
         #expect(try layout.planned([.leave(NodeID(number: 3))]).plan.id != first.id)
+    }
+
+    /// Whoever throttles between plan and commit asks for nothing else.
+    @Test func anIdIsOfWhatWouldHappenAndNotOfTheVersion() throws {
+        let layout = try Layout.initial(Member.inZones([3, 3]))
+        let changes: [StagedChange] = [.join(.numbered(40, zone: "z1"))]
+        let (staged, plan) = try layout.planned(changes)
+        let throttled = try staged.limiting(TransferLimits(bytesPerSecondMax: 1 << 20, transfersPerNodeMax: 2))
+        let again = try LayoutPlanner.plan(for: throttled)
+        #expect(throttled.version > staged.version)
+        #expect(again.id == plan.id)
+        #expect(again.rows == plan.rows)
+        #expect(try throttled.committing(again).change?.planID == plan.id)
+        #expect(throws: PlanRefusal.stale(planned: staged.version, current: throttled.version)) {
+            try throttled.committing(plan)
+        }
+        var other = staged
+        other.members[0].weight = 101
+        #expect(try LayoutPlanner.plan(for: other).id != plan.id)
+        other = staged
+        other.rows[3].swapAt(0, 1)
+        #expect(try LayoutPlanner.plan(for: other).id != plan.id)
+        other = staged
+        other.voters.removeLast(2)
+        #expect(try LayoutPlanner.plan(for: other).id != plan.id)
+        #expect(try staged.staging(.leave(NodeID(number: 2))).planned([]).plan.id != plan.id)
+    }
+
+    /// Each change has its own place in the history.
+    @Test func theSameChangeHasAnotherIdOnceItWasTakenBack() throws {
+        let layout = try Layout.initial(Member.inZones([4]))
+        let changes: [StagedChange] = [.join(.numbered(40))]
+        let first = try layout.planned(changes)
+        let undone = try first.layout.committing(first.plan).movedToTheEnd().undoing().movedToTheEnd()
+        #expect(undone.rows == layout.rows)
+        let second = try undone.planned(changes).plan
+        #expect(second.rows == first.plan.rows)
+        #expect(second.id != first.plan.id)
     }
 
     @Test func severalChangesCostNoMoreThanOneAfterTheOther() throws {
@@ -113,6 +139,11 @@ import Testing
         #expect(throws: PlanRefusal.nothingStaged) { try LayoutPlanner.plan(for: layout) }
         #expect(throws: PlanRefusal.memberCountOutOfRange(0, allowed: 1...256)) {
             try layout.planned([.leave(NodeID(number: 1)), .leave(NodeID(number: 2))])
+        }
+        #expect(throws: PlanRefusal.everyMemberLost) {
+            try layout.planned([
+                .leave(NodeID(number: 1), isLost: true), .replace(NodeID(number: 2), with: .numbered(3), isLost: true),
+            ])
         }
         let (staged, plan) = try layout.planned([.join(.numbered(3))])
         let running = try staged.committing(plan).staging(.join(.numbered(4)))
@@ -166,10 +197,39 @@ struct ZoneCase: Sendable {
     let partitions: Int
     let replicas: Int
     let zones: [Int]
-    /// Zones that get a node more.
-    let joins: [Int]
-    /// Numbers of nodes that leave.
-    let leaves: [Int]
-    let moved: Int
+    /// One after the other; the last one is looked at.
+    let changes: [StagedChange]
+    let moves: Int
+    let loads: ClosedRange<Int>
+    let tokens: ClosedRange<Int>
     let saturated: [String]
+
+    init(
+        _ partitions: Int,
+        _ replicas: Int,
+        _ zones: [Int],
+        _ changes: StagedChange...,
+        moves: Int,
+        loads: ClosedRange<Int>,
+        tokens: ClosedRange<Int>,
+        saturated: [String] = []
+    ) {
+        self.partitions = partitions
+        self.replicas = replicas
+        self.zones = zones
+        self.changes = changes
+        self.moves = moves
+        self.loads = loads
+        self.tokens = tokens
+        self.saturated = saturated
+    }
+}
+
+extension StagedChange {
+    fileprivate static func joinOf(_ zone: Int) -> StagedChange { .join(.numbered(90, zone: "z\(zone)")) }
+    fileprivate static func leaveOf(_ node: Int) -> StagedChange { .leave(NodeID(number: node)) }
+
+    fileprivate static func replaceOf(_ node: Int, in zone: Int) -> StagedChange {
+        .replace(NodeID(number: node), with: .numbered(90, zone: "z\(zone)"))
+    }
 }

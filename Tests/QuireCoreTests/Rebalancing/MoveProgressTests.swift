@@ -33,12 +33,47 @@ import Testing
 
     private let receipt = PartitionMove.Receipt(node: NodeID(number: 4), root: "00", bytes: 7, checksum: "ab")
 
+    @Test func whatEndsMovesComesBeforeFillsInTheirOrder() throws {
+        let (staged, plan) = try Layout.initial(Member.inZones([4]), partitions: 16).planned([
+            .join(.numbered(5)), .setWeight(.b, 50),
+        ])
+        var layout = try staged.committing(plan)
+        var progress = MoveProgress()
+        _ = progress.adopted(layout, at: NodeID(number: 5))
+        let fills = { MoveOrder.order(of: layout.moves, layout: layout).filter { $0.target == NodeID(number: 5) } }
+        #expect(fills().count > 4)
+        #expect(progress.work.map(\.partition) == fills().map(\.partition))
+        #expect(progress.work.map(\.source) == fills().map(\.source))
+        let last = try #require(progress.work.last).partition
+        layout = try layout.recording(receipts: layout.dueReceipts(of: [last])).advancedToReadNew([last])
+            .advancedToDraining([last])
+        _ = progress.adopted(layout, at: NodeID(number: 5))
+        #expect(progress.work.first == .init(partition: last, source: nil))
+        #expect(progress.work.dropFirst().map(\.partition) == fills().map(\.partition))
+        _ = progress.adopted(try layout.pausing(), at: NodeID(number: 5))
+        #expect(progress.work.isEmpty)
+    }
+
     /// SAFETY rule 11: reads turn to the new row only with a receipt of every newcomer.
     @Test func nothingGoesOnWithoutReceipts() throws {
         let layout = try self.moving()
         var progress = MoveProgress()
         _ = progress.adopted(layout, at: .a)
         #expect(progress.nextLayout(after: layout) { _ in true } == nil)
+    }
+
+    @Test func aChangeIsFillingUntilEveryNewcomerHasAReceipt() throws {
+        let layout = try self.moving()
+        let receipts = self.receipts(of: layout)
+        var progress = MoveProgress()
+        #expect(progress.isFilling(layout))
+        progress.collected(Array(receipts.dropLast()))
+        #expect(progress.isFilling(layout))
+        progress.collected(receipts)
+        #expect(!progress.isFilling(layout))
+        let readNew = try #require(progress.nextLayout(after: layout) { _ in true })
+        _ = progress.adopted(readNew, at: .a)
+        #expect(!progress.isFilling(readNew))
     }
 
     /// SAFETY rule 11: the old row is let go only when its fence against readers of the old row is installed.

@@ -3,14 +3,34 @@ import Testing
 
 /// The planner's optimum against exhaustive search on every small case that a seed can draw.
 @Suite struct PlacementTests {
-    @Test(arguments: UInt64(1)...120)
-    func agreesWithExhaustiveSearch(seed: UInt64) {
-        let problem = SmallProblem(seed: seed)
+    @Test(arguments: UInt64(1)...120, [false, true])
+    func agreesWithExhaustiveSearch(seed: UInt64, isWeighted: Bool) {
+        let problem = SmallProblem(seed: seed, isWeighted: isWeighted)
         let placement = problem.solve()
         let best = problem.exhaustiveMinimum(placement.targets)
         #expect(placement.movedReplicas == best, "\(problem)")
         #expect(placement.movedReplicasMinimum == best, "\(problem)")
         #expect(problem.isAllowed(placement.rows, placement.targets), "\(problem) gave \(placement.rows)")
+    }
+
+    /// Of all placements that move least, that one in which most nodes have what they had before.
+    @Test(arguments: UInt64(1)...120)
+    func prefersWhatNodesHadBefore(seed: UInt64) {
+        var problem = SmallProblem(seed: seed, isWeighted: seed % 2 == 0)
+        problem.drawFormerRows(seed: seed)
+        let placement = problem.solve()
+        var best: (moved: Int, returned: Int)?
+        problem.forEachSpreadPlacement { rows, loads, moved in
+            guard problem.isBalanced(rows, loads, placement.targets) else { return }
+            let returned = problem.returned(rows)
+            guard let known = best, (known.moved, -known.returned) <= (moved, -returned) else {
+                best = (moved, returned)
+                return
+            }
+        }
+        #expect(placement.movedReplicas == best?.moved, "\(problem)")
+        #expect(placement.movedReplicasMinimum == best?.moved, "\(problem)")
+        #expect(problem.returned(placement.rows) == best?.returned, "\(problem)")
     }
 
     /// The shares come from a formula; the fairest placements come from looking at all of them.
@@ -20,7 +40,7 @@ import Testing
         let targets = problem.solve().targets
         var fairest = Int.max
         var isWithin = true
-        problem.forEachSpreadPlacement { loads, _ in
+        problem.forEachSpreadPlacement { _, loads, _ in
             let unfairness = loads.reduce(0) { $0 + $1 * $1 }
             guard unfairness <= fairest else { return }
             let fits = zip(loads, targets.replicas).allSatisfy { $1.contains($0) }
@@ -32,7 +52,7 @@ import Testing
 
     @Test(arguments: UInt64(1)...60)
     func tokensAreBalancedWithTheFewestChangesOfOwner(seed: UInt64) {
-        let problem = SmallProblem(seed: seed)
+        let problem = SmallProblem(seed: seed, isWeighted: seed % 2 == 0)
         let placement = problem.solve()
         let sets = placement.rows.map { $0.sorted() }
         func changes(_ owners: [Int]) -> Int {
@@ -54,7 +74,8 @@ import Testing
         if let fewest {
             #expect(changes(owners) == fewest, "\(problem)")
         } else {
-            #expect(!placement.targets.saturatedZones.isEmpty, "\(problem)")
+            let targets = placement.targets
+            #expect(!targets.saturatedZones.isEmpty || !targets.saturatedNodes.isEmpty, "\(problem)")
         }
     }
 
@@ -72,9 +93,8 @@ import Testing
     @Test func initialRowsUseManyDifferentSets() {
         let nodes = (1...12).map { NodeID(number: $0) }
         let empty = Array(repeating: [NodeID](), count: 256)
-        let placement = Placement(
-            .init(nodes: nodes, zones: Array(repeating: "z", count: 12), currentRows: empty, replicaCount: 3)
-        )
+        let zones = Array(repeating: "z", count: 12)
+        let placement = Placement(.init(nodes: nodes, zones: zones, currentRows: empty, replicaCount: 3))
         // 220 sets exist; a node that fails should leave its load to all others.
         #expect(Set(placement.rows.map { $0.sorted() }).count > 100)
     }
@@ -84,10 +104,12 @@ import Testing
 private struct SmallProblem: CustomStringConvertible {
     let nodes: [NodeID]
     let zones: [String]
+    var weights: [Int]?
+    var formerRows: [Int: [NodeID]] = [:]
     let currentRows: [[NodeID]]
     let replicaCount: Int
 
-    init(seed: UInt64) {
+    init(seed: UInt64, isWeighted: Bool = false) {
         var random = SeededGenerator(seed: seed)
         let count = Int.random(in: 1...4, using: &random)
         let zoneCount = Int.random(in: 1...4, using: &random)
@@ -100,10 +122,31 @@ private struct SmallProblem: CustomStringConvertible {
         self.currentRows = (0..<Int.random(in: 1...4, using: &random)).map { _ in
             Array(known.shuffled(using: &random).prefix(Int.random(in: 0...replicaCount, using: &random)))
         }
+        if isWeighted {
+            self.weights = self.nodes.map { _ in [1, 2, 3, 10].randomElement(using: &random) ?? 1 }
+        }
+    }
+
+    mutating func drawFormerRows(seed: UInt64) {
+        var random = SeededGenerator(seed: ~seed)
+        for partition in self.currentRows.indices {
+            self.formerRows[partition] = Array(self.nodes.shuffled(using: &random).prefix(self.replicaCount))
+        }
+    }
+
+    /// Copies to nodes that held the partition before and do not now.
+    func returned(_ rows: [[Int]]) -> Int {
+        rows.indices.reduce(0) { count, partition in
+            count
+                + rows[partition].count { node in
+                    let id = self.nodes[node]
+                    return !self.currentRows[partition].contains(id) && self.formerRows[partition]?.contains(id) == true
+                }
+        }
     }
 
     var description: String {
-        "nodes \(self.nodes) zones \(self.zones) rows \(self.currentRows) N \(self.replicaCount)"
+        "nodes \(self.nodes) zones \(self.zones) weights \(self.weights ?? []) rows \(self.currentRows) N \(self.replicaCount)"
     }
 
     func solve() -> Placement {
@@ -111,7 +154,9 @@ private struct SmallProblem: CustomStringConvertible {
             .init(
                 nodes: self.nodes,
                 zones: self.zones,
+                weights: self.weights,
                 currentRows: self.currentRows,
+                formerRows: self.formerRows,
                 replicaCount: self.replicaCount
             )
         )
@@ -122,20 +167,30 @@ private struct SmallProblem: CustomStringConvertible {
             Set(row).count == targets.rowSize && Set(row.map { self.zones[$0] }).count == targets.zonesPerRow
         }
         let loads = self.nodes.indices.map { node in rows.count { $0.contains(node) } }
-        return spreads && zip(loads, targets.replicas).allSatisfy { $1.contains($0) }
+        return spreads && self.isBalanced(rows, loads, targets)
+    }
+
+    /// Every load is within its share, and what is saturated is at its bound in every row.
+    func isBalanced(_ rows: [[Int]], _ loads: [Int], _ targets: BalanceTargets) -> Bool {
+        let zones = targets.saturatedZones.map(\.zone)
+        return zip(loads, targets.replicas).allSatisfy { $1.contains($0) }
+            && rows.allSatisfy { row in
+                targets.saturatedNodes.allSatisfy(row.contains)
+                    && zones.allSatisfy { zone in row.count { self.zones[$0] == zone } == 1 }
+            }
     }
 
     func exhaustiveMinimum(_ targets: BalanceTargets) -> Int? {
         var best: Int?
-        self.forEachSpreadPlacement { loads, moved in
-            guard zip(loads, targets.replicas).allSatisfy({ $1.contains($0) }) else { return }
+        self.forEachSpreadPlacement { rows, loads, moved in
+            guard self.isBalanced(rows, loads, targets) else { return }
             best = min(best ?? Int.max, moved)
         }
         return best
     }
 
     /// Visits every placement of distinct nodes in as many zones as possible, with its loads and moved replicas.
-    func forEachSpreadPlacement(_ visit: (_ loads: [Int], _ moved: Int) -> Void) {
+    func forEachSpreadPlacement(_ visit: (_ rows: [[Int]], _ loads: [Int], _ moved: Int) -> Void) {
         let size = min(self.replicaCount, self.nodes.count)
         let spread = min(size, Set(self.zones).count)
         let sets = (0..<1 << self.nodes.count).map { mask in
@@ -146,7 +201,7 @@ private struct SmallProblem: CustomStringConvertible {
             let moved = zip(rows, self.currentRows).reduce(0) { count, pair in
                 count + pair.0.count { !pair.1.contains(self.nodes[$0]) }
             }
-            visit(loads, moved)
+            visit(rows, loads, moved)
         }
     }
 }

@@ -191,11 +191,17 @@ import Testing
         let layout = try self.joining().limiting(TransferLimits(transfersPerNodeMax: 1))
         let move = try #require(layout.moves.last)
         var view = self.view(layout)
-        view.sights[self.d]?.incoming = [self.incoming(try self.first(layout), step: .covering)]
-        let blocker = try #require(MoveBlocker.of(move, view))
-        #expect(blocker.cause == .queued)
-        #expect(blocker.command == "quire cluster throttle --transfers 2")
-        #expect(!blocker.needsAction)
+        let first = try self.first(layout)
+        view.sights[self.d]?.incoming = [self.incoming(first, step: .covering)]
+        #expect(MoveBlocker.of(move, view) == nil, "the other one is not copied any more")
+        for own in [[], [self.incoming(move, step: .waiting)]] {
+            view.sights[self.d]?.incoming = [self.incoming(first, step: .copying)] + own
+            let blocker = try #require(MoveBlocker.of(move, view))
+            #expect(blocker.cause == .queued)
+            #expect(blocker.reason == "n4 copies 1 partition at a time")
+            #expect(blocker.command == "quire cluster throttle --transfers 2")
+            #expect(!blocker.needsAction)
+        }
     }
 
     @Test func aLeavingNodeDeliversItsHintsBeforeTheLastStep() throws {

@@ -11,4 +11,16 @@ import Testing
         configuration.faults.gaps = [.isolation: .milliseconds(400), .swizzle: .milliseconds(800)]
         #expect(configuration.outcome().violations == [], "seed \(seed)")
     }
+
+    /// A node stands still while reads turn and asks the former owner when it goes on: that answer does not count.
+    @Test(arguments: [UInt64](1...3))
+    func whatAFormerOwnerIsAskedByAnOlderLayoutDoesNotCount(_ seed: UInt64) {
+        #expect(Scenario.stale.configuration(seed: seed).outcome().violations == [], "seed \(seed)")
+    }
+
+    /// A node that was cut off offers its hints to those who owned the partitions before: they do not take them for theirs.
+    @Test(arguments: [UInt64](1...3))
+    func whoHoldsNothingOfAPartitionTakesNoHintsOfIt(_ seed: UInt64) {
+        #expect(Scenario.hermit.configuration(seed: seed).outcome().violations == [], "seed \(seed)")
+    }
 }
