@@ -88,9 +88,6 @@ package struct MoveProgress: Sendable {
         self.hintsHeld[node] = count
     }
 
-    /// Keys that a leaving member has still to deliver; `nil` when it has not told under the present version.
-    package func hintsLeft(at node: NodeID) -> Int? { self.hintsHeld[node] }
-
     // MARK: Own work
 
     mutating func began(_ order: ControlCore.CoverOrder, for move: PartitionMove) {

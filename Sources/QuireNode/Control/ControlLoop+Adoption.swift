@@ -77,7 +77,8 @@ extension ControlLoop {
             let engine = try await self.storeThread.runIfActive(eventLoop: self.eventLoop) {
                 try NodeServices.openStorage(for: layout, node: node)
             }.get()
-            self.eventLoop.execute { self.adoption.engine = engine }
+            // Waited for: a timer that goes on afterwards may be run before what was handed to the loop earlier.
+            try await self.eventLoop.submit { self.adoption.engine = engine }.get()
         }
     }
 
@@ -90,7 +91,7 @@ extension ControlLoop {
                     metadata: ["retired": "\(voided.partitions)", "hints": "\(voided.hints)", "since": "\(since)"]
                 )
             }
-            self.eventLoop.execute { self.adoption.began(since) }
+            try await self.eventLoop.submit { self.adoption.began(since) }.get()
         }
     }
 
