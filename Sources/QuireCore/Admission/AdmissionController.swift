@@ -6,9 +6,13 @@
 /// grows by a fixed step. While the minute as a whole is over the target but its end is not, the share is held, so
 /// that one spike is not punished twelve times. Without foreground traffic background work has full speed.
 ///
-/// Work is done in slices: ask, do a little, say how long it took. A kind of work gets its part of the share by
-/// weight among the kinds that are active. At the floor every kind still gets a little: nothing starves (a hint that is
-/// never delivered is a write that waits for a second failure).
+/// A share that background work has not used says nothing of what clients can bear. So it grows only while work has to
+/// wait for it, falls to what is used, and begins low when clients come (compare RFC 7661, on congestion windows).
+///
+/// Work is done in slices: ask, do a little, say how long it took. What a slice will take is charged when it begins, as
+/// a guess from the slices before it: else many that ask at the same moment would all be let in. A kind of work gets
+/// its part of the share by weight among the kinds that are active. At the floor every kind still gets a little:
+/// nothing starves (a hint that is never delivered is a write that waits for a second failure).
 ///
 /// Deterministic: time is an argument.
 package struct AdmissionController: Sendable {
@@ -24,6 +28,8 @@ package struct AdmissionController: Sendable {
         package var lower: Double
         /// The least share, in `0...1`, not 0.
         package var floor: Double
+        /// The share when clients come, and the least one for which work has to prove that it is borne.
+        package var start: Double
         /// With fewer operations in the window than this a percentile says nothing.
         package var operationsMin: Int
 
@@ -34,6 +40,7 @@ package struct AdmissionController: Sendable {
             raise: Double = 0.1,
             lower: Double = 0.5,
             floor: Double = 0.1,
+            start: Double = 0.2,
             operationsMin: Int = 20
         ) {
             precondition(floor > 0 && floor <= 1 && lower > 0 && lower < 1 && raise > 0, "shares are parts of one")
@@ -43,6 +50,7 @@ package struct AdmissionController: Sendable {
             self.raise = raise
             self.lower = lower
             self.floor = floor
+            self.start = max(floor, start)
             self.operationsMin = operationsMin
         }
     }
@@ -93,28 +101,23 @@ package struct AdmissionController: Sendable {
         package let target: Duration
     }
 
-    /// Time that a kind of work has earned and not used. Negative: it must wait.
-    private struct Account: Sendable {
-        var credit: Duration
-        var settledAt: Duration
-        var askedAt: Duration
+    /// What background work did with its share since the share was last adjusted.
+    private struct Use: Sendable {
+        var worked = Duration.zero
+        var hasWaited = false
     }
 
     /// A kind that has not asked for so long is not active: the others share its part.
     private static let activeWithin = Duration.seconds(2)
-    /// Unused time is not saved up beyond this.
-    private static let creditMax = Duration.milliseconds(100)
-    /// A slice is charged no more than this, so that a long one keeps nobody waiting until what others hold for it
-    /// (a seal, a link) is taken back.
-    private static let debtMax = Duration.milliseconds(250)
     /// The longest wait that is advised; the share may have grown by then.
     private static let waitMax = Duration.seconds(1)
 
     private let configuration: Configuration
     private var window: ForegroundWindow
-    private var accounts: [Work: Account] = [:]
+    private var accounts: [Work: SliceAccount] = [:]
     private var share = 1.0
     private var reason = Reason.idle
+    private var use = Use()
     private var adjustedIn: Int64 = -1
 
     package init(configuration: Configuration = .init()) {
@@ -135,7 +138,11 @@ package struct AdmissionController: Sendable {
         self.settle(work, now: now)
         self.accounts[work]?.askedAt = now
         let credit = self.accounts[work]?.credit ?? .zero
-        guard self.share < 1, credit < .zero else { return .granted }
+        guard self.share < 1, credit < .zero else {
+            self.accounts[work]?.beginSlice()
+            return .granted
+        }
+        self.use.hasWaited = true
         let needed = (.zero - credit) / self.rate(of: work, now: now)
         return .wait(min(max(needed, .milliseconds(1)), Self.waitMax))
     }
@@ -145,8 +152,8 @@ package struct AdmissionController: Sendable {
     /// - Parameter took: How long this node worked for it; waiting for others does not count.
     package mutating func sliceEnded(by work: Work, took: Duration, now: Duration) {
         self.settle(work, now: now)
-        guard let credit = self.accounts[work]?.credit else { return }
-        self.accounts[work]?.credit = max(credit - took, min(credit, .zero - Self.debtMax))
+        self.accounts[work]?.endSlice(took: took)
+        self.use.worked += took
     }
 
     /// What is allowed now, and why.
@@ -166,13 +173,22 @@ package struct AdmissionController: Sendable {
 
     // MARK: Feedback
 
-    /// At most once per step.
+    /// At most once per step, but at once when clients come.
     private mutating func adjust(now: Duration) {
         let number = self.window.bucketNumber(now)
-        guard number > self.adjustedIn else { return }
-        self.adjustedIn = number
+        guard number > self.adjustedIn || self.reason == .idle else { return }
         let all = self.window.all(now: now)
         let latest = self.window.latest(now: now)
+        guard all.operations >= self.configuration.operationsMin || latest.failures > 0 else {
+            self.reason = .idle
+            self.share = 1
+            return
+        }
+        self.adjustedIn = number
+        defer { self.use = Use() }
+        if self.reason == .idle {
+            self.share = self.configuration.start
+        }
         let isMinuteOver = self.percentileOverTarget(all, operationsMin: self.configuration.operationsMin) != nil
         if latest.failures > 0 {
             self.foregroundSuffers(.storageFailed(latest.failures))
@@ -191,13 +207,16 @@ package struct AdmissionController: Sendable {
     }
 
     private mutating func foregroundIsWell(_ all: ForegroundSample) {
-        guard all.latency.count >= self.configuration.operationsMin, let latency = all.latency.percentile(0.99) else {
-            self.reason = .idle
-            self.share = 1
-            return
+        let hasTrafficBegun = self.reason == .idle
+        self.reason = .underTarget(all.latency.percentile(0.99) ?? all.storageWait.percentile(0.99) ?? .zero)
+        guard !hasTrafficBegun else { return }
+        if self.use.hasWaited {
+            self.share = min(1, self.share + self.configuration.raise)
+        } else if self.share > self.configuration.start {
+            // Twice, because work comes unevenly.
+            let used = 2 * (self.use.worked / self.configuration.step)
+            self.share = max(self.configuration.start, min(self.share, used))
         }
-        self.reason = .underTarget(latency)
-        self.share = min(1, self.share + self.configuration.raise)
     }
 
     private func percentileOverTarget(_ sample: ForegroundSample, operationsMin: Int) -> Reason? {
@@ -215,11 +234,8 @@ package struct AdmissionController: Sendable {
 
     /// Brings a kind's account up to date.
     private mutating func settle(_ work: Work, now: Duration) {
-        var account = self.accounts[work] ?? Account(credit: .zero, settledAt: now, askedAt: now)
-        let earned = (now - account.settledAt) * self.rate(of: work, now: now)
-        account.credit = min(Self.creditMax, account.credit + max(.zero, earned))
-        account.settledAt = max(account.settledAt, now)
-        self.accounts[work] = account
+        let rate = self.rate(of: work, now: now)
+        self.accounts[work, default: SliceAccount(now: now)].settle(rate: rate, now: now)
     }
 
     /// Seconds of work per second for this kind now; at least its part of the floor.
@@ -239,7 +255,7 @@ extension AdmissionController.Reason: CustomStringConvertible {
         case .storageWaitOver(let wait): "storage p99 of \(Self.words(wait)) is over the target"
         case .storageFailed(let count): "\(count) storage operations failed"
         case .settling: "the last minute was over the target, its end is not"
-        case .underTarget(let latency): "client p99 of \(Self.words(latency)) is under the target"
+        case .underTarget(let latency): "p99 of \(Self.words(latency)) is under the target"
         }
     }
 

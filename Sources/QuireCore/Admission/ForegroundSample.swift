@@ -10,6 +10,9 @@ package struct ForegroundSample: Sendable, Equatable {
 
     package init() {}
 
+    /// How many there were at least: a replica that no client asks has its part in what others coordinate.
+    var operations: Int { max(self.latency.count, self.storageWait.count) }
+
     package var isEmpty: Bool { self.latency.isEmpty && self.storageWait.isEmpty && self.failures == 0 }
 
     package mutating func merge(_ other: ForegroundSample) {

@@ -311,7 +311,7 @@ final class RequestLoop: @unchecked Sendable {
         let commands = self.commands
         self.commands.removeAll(keepingCapacity: true)
         if let storage = self.storage {
-            if let first = commands.first { self.probe.submitted(first.token) }
+            self.probe.submitted(commands)
             // Whoever asked has given up by then.
             let deadline = MachineClock.elapsed + self.node.rules.operationTimeout
             storage.submit(

@@ -1,4 +1,6 @@
+import Glibc
 import NIOConcurrencyHelpers
+import NIOPosix
 import QuireCore
 
 /// The node's one `AdmissionController`: event loops report to it, background work passes through it.
@@ -44,22 +46,91 @@ final class AdmissionGate: Sendable {
         return result.0
     }
 
+    /// As `slice`, for long work on a thread that may wait: the body calls `pause` between its pieces, which returns when
+    /// the next one may begin, or throws `CancellationError` when the task was cancelled.
+    func slices<Value: Sendable>(
+        of work: AdmissionController.Work,
+        on threads: NIOThreadPool,
+        _ body: @escaping @Sendable (_ pause: () throws -> Void) throws -> Value
+    ) async throws -> Value {
+        await self.admit(work)
+        let pace = SlicePace(of: work, gate: self)
+        defer { pace.end() }
+        return try await withTaskCancellationHandler {
+            try await threads.runIfActive { try body(pace.pause) }
+        } onCancel: {
+            pace.stop()
+        }
+    }
+
     private func admit(_ work: AdmissionController.Work) async {
         while !Task.isCancelled {
-            let decision = self.controller.withLockedValue { $0.sliceAsked(by: work, now: MachineClock.elapsed) }
-            guard case .wait(let time) = decision else {
-                self.counts.withLockedValue { $0[work, default: SliceCounts()].granted += 1 }
-                return
-            }
-            self.counts.withLockedValue { $0[work, default: SliceCounts()].denied += 1 }
+            guard let time = self.ask(work) else { return }
             // A cancelled sleep ends the wait; whoever cancelled wants the work to see that soon.
             try? await Task.sleep(for: time)
         }
     }
 
-    private func ended(_ work: AdmissionController.Work, took time: Duration) {
+    /// - Returns: How long to wait before asking again; `nil` when a slice may begin.
+    fileprivate func ask(_ work: AdmissionController.Work) -> Duration? {
+        let decision = self.controller.withLockedValue { $0.sliceAsked(by: work, now: MachineClock.elapsed) }
+        self.counts.withLockedValue { counts in
+            if decision == .granted {
+                counts[work, default: SliceCounts()].granted += 1
+            } else {
+                counts[work, default: SliceCounts()].denied += 1
+            }
+        }
+        guard case .wait(let time) = decision else { return nil }
+        return time
+    }
+
+    fileprivate func ended(_ work: AdmissionController.Work, took time: Duration) {
         let now = MachineClock.elapsed
         self.controller.withLockedValue { $0.sliceEnded(by: work, took: time, now: now) }
+    }
+}
+
+/// The pieces of one long work on a thread: each is a slice.
+///
+/// `@unchecked Sendable`: used by one thread, then by the task that has waited for it; `stop` from anywhere.
+private final class SlicePace: @unchecked Sendable {
+    /// What is not worth a slice.
+    private static let pieceMin = Duration.milliseconds(4)
+    /// How long a stop may go unseen.
+    private static let sleepMax = Duration.milliseconds(50)
+
+    private let work: AdmissionController.Work
+    private let gate: AdmissionGate
+    private let isStopped = NIOLockedValueBox(false)
+    private var began: Duration?
+
+    /// The first piece begins.
+    init(of work: AdmissionController.Work, gate: AdmissionGate) {
+        self.work = work
+        self.gate = gate
+        self.began = MachineClock.elapsed
+    }
+
+    func pause() throws {
+        guard let began = self.began, MachineClock.elapsed - began >= Self.pieceMin else { return }
+        self.end()
+        while let time = self.gate.ask(self.work) {
+            if self.isStopped.withLockedValue({ $0 }) { throw CancellationError() }
+            usleep(UInt32(min(time, Self.sleepMax) / .microseconds(1)))
+        }
+        self.began = MachineClock.elapsed
+    }
+
+    func stop() {
+        self.isStopped.withLockedValue { $0 = true }
+    }
+
+    /// The present piece is over, if there is one.
+    func end() {
+        guard let began = self.began else { return }
+        self.began = nil
+        self.gate.ended(self.work, took: MachineClock.elapsed - began)
     }
 }
 
@@ -72,7 +143,8 @@ struct SliceCounts: Sendable {
 /// Times what one event loop's clients go through, for the admission controller.
 ///
 /// Reads and writes of single keys are timed from the request to its answer when it succeeds: one that waited in vain
-/// for a dead replica says nothing about this node's load. Of storage, one command per submission is timed.
+/// for a dead replica says nothing about this node's load. Of storage, one command per submission is timed,
+/// of those that clients wait for.
 struct ForegroundProbe {
     private var sample = ForegroundSample()
     private var operations: [RequestCore.ClientOperationID: Duration] = [:]
@@ -91,8 +163,14 @@ struct ForegroundProbe {
         self.sample.latency.record(MachineClock.elapsed - began)
     }
 
-    mutating func submitted(_ token: UInt64) {
-        self.commands[token] = MachineClock.elapsed
+    mutating func submitted(_ commands: [(token: UInt64, command: StorageCommand)]) {
+        let timed = commands.first { entry in
+            switch entry.command {
+            case .read, .mint, .merge: true
+            default: false
+            }
+        }
+        if let timed { self.commands[timed.token] = MachineClock.elapsed }
     }
 
     mutating func completed(_ completions: [StorageCompletion]) {

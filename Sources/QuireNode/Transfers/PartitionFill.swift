@@ -115,6 +115,9 @@ final class PartitionFill: Sendable {
     /// - Parameter source: Where the image comes from.
     private func perform(_ action: PartitionTransfer.Action, _ source: NodeID?) async -> PartitionTransfer.Answer {
         switch action {
+        case .ask(let source, .control(let message)):
+            // What that costs, the source's own gate lets through.
+            return await self.ask(source, .control(message))
         case .ask(let source, let message):
             return await self.slice { await self.ask(source, message) }
         case .store(let command):
@@ -129,7 +132,7 @@ final class PartitionFill: Sendable {
             self.image.discard()
             return .done
         case .installImage:
-            return await self.slice { await self.install() }
+            return await self.install()
         case .unseal, .finish, .fail:
             preconditionFailure("\(action) has no answer")
         }
@@ -204,13 +207,16 @@ final class PartitionFill: Sendable {
     private func install() async -> PartitionTransfer.Answer {
         do {
             let (image, engine, partition) = (self.image, self.surroundings.storage.engine, self.partition)
-            try await self.surroundings.threads.runIfActive {
+            let admission = self.surroundings.node.admission
+            try await admission.slices(of: .transfer, on: self.surroundings.threads) { pause in
                 Self.stepBack()
                 // The disk writes meanwhile what the check reads from memory, so that the sync finds little to wait for.
-                try engine.check(partition, imageAt: image.path)
+                try engine.check(partition, imageAt: image.path, pause: pause)
                 try image.finish()
             }
-            try await engine.install(partition, checkedImageAt: image.path)
+            try await admission.slice(of: .transfer) {
+                try await engine.install(partition, checkedImageAt: image.path)
+            }
             let (bytes, began) = self.figures.withLockedValue { ($0.bytesTotal, $0.sealedMilliseconds) }
             self.surroundings.node.logger.info(
                 "partition file installed",

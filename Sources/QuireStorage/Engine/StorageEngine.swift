@@ -222,7 +222,9 @@ package final class StorageEngine: Sendable {
     }
 
     /// The first half of `install`: whether the image is a sound replica of the partition. Blocks for long.
-    package func check(_ partition: PartitionID, imageAt path: String) throws {
+    ///
+    /// - Parameter pause: Called every now and then; may block, and ends the check when it throws.
+    package func check(_ partition: PartitionID, imageAt path: String, pause: () throws -> Void = {}) throws {
         // A left-over WAL beside the image would be replayed over it.
         try FileSystem.removeCompanions(of: path)
         let reader = try PartitionImageReader(
@@ -230,8 +232,10 @@ package final class StorageEngine: Sendable {
             expecting: self.configuration.identity(of: .replica(partition))
         )
         try reader.map()
+        try pause()
         try reader.checkStructure()
-        try reader.checkContent(digester: self.configuration.digester)
+        try pause()
+        try reader.checkContent(digester: self.configuration.digester, pause: pause)
     }
 
     private static func storageError(_ error: any Error) -> StorageError {

@@ -11,6 +11,7 @@ package final class PartitionImageReader {
     /// Keyed with the secret of the cluster that made the image.
     package let leaves: MerkleLeaves
     private let database: SQLiteDatabase
+    private static let pieceBytes = 256 << 10
 
     /// - Parameters:
     ///   - path: Of a complete image: not a live partition file.
@@ -90,11 +91,14 @@ package final class PartitionImageReader {
     /// knows exactly the rows.
     ///
     /// Rows are read as they lie in the file: sums do not depend on the order.
-    package func checkContent(digester: RecordDigester) throws(StorageError) {
+    ///
+    /// - Parameter pause: Called every few hundred kilobytes; what it throws is thrown.
+    package func checkContent(digester: RecordDigester, pause: () throws -> Void = {}) throws {
         do {
             var leaves = MerkleLeaves()
             var tally = RecordTally()
             var places: UInt64 = 0
+            var bytesSincePause = 0
             let statement = try self.database.prepare("SELECT hash, key, record, id FROM entries NOT INDEXED")
             while try statement.step() {
                 let row = try PartitionRows.row(statement, path: self.database.path, keepsValues: false)
@@ -104,6 +108,11 @@ package final class PartitionImageReader {
                 leaves.replace(0, with: digester.digest(key: row.key, encodedRecord: row.encoded), at: row.hash)
                 tally += RecordTally(of: row.record)
                 places &+= Self.place(statement.integer(0), statement.integer(3))
+                bytesSincePause += row.encoded.count
+                if bytesSincePause >= Self.pieceBytes {
+                    bytesSincePause = 0
+                    try pause()
+                }
             }
             guard leaves == self.leaves, tally == self.tally else {
                 throw StorageError(
@@ -115,6 +124,8 @@ package final class PartitionImageReader {
             guard try self.indexedPlaces() == places else {
                 throw StorageError(.corruptFile, "the index does not fit the rows", path: self.database.path)
             }
+        } catch let error as CancellationError {
+            throw error
         } catch {
             throw Self.storageError(error, path: self.database.path)
         }
