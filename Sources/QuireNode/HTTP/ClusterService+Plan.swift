@@ -196,6 +196,7 @@ extension ClusterService {
             var node = PreflightChecks.Node(id: member.id, name: member.name, isAnswering: report != nil)
             node.freeBytes = report?.diskFreeBytes
             node.hints = report?.work?.hints.held ?? 0
+            node.hintAgeSeconds = report?.work?.hints.oldestAgeMilliseconds.map { $0 / 1000 }
             node.quarantined = report?.quarantined.count ?? 0
             node.uncompared = report?.work?.repair.urgentPairs ?? 0
             return node

@@ -13,6 +13,8 @@ struct PreflightChecks: Sendable {
         /// `nil` when the node has not told.
         var freeBytes: Int?
         var hints = 0
+        /// For how long the oldest of them has waited; `nil` when the node has not told.
+        var hintAgeSeconds: Int?
         var quarantined = 0
         /// Comparisons with other replicas that are due since an absence.
         var uncompared = 0
@@ -26,6 +28,8 @@ struct PreflightChecks: Sendable {
 
     static let names = ["no-other-change", "nodes-up", "space", "in-sync", "snapshot-age"]
     static let snapshotAgeMaxDefault = 7 * 24 * 3600
+    /// Younger hints are on their way: under load there is always a late answer for which somebody stands in.
+    static let hintAgeMaxSeconds = 10
 
     /// What must stay free beside what is received: 64 MiB and a tenth, for logs and for writes meanwhile.
     static func slackBytes(beside incoming: Int) -> Int { 64 << 20 + incoming / 10 }
@@ -125,7 +129,8 @@ struct PreflightChecks: Sendable {
         }
         // What is held for a node that is given up for lost goes to its successors, by the change itself.
         let hints = self.lost.isEmpty ? answering.filter { $0.hints > 0 } : []
-        let held = hints.map { "\($0.name) holds \($0.hints) hints for others" }
+        let waiting = hints.filter { $0.hintAgeSeconds ?? .max >= Self.hintAgeMaxSeconds }
+        let held = waiting.map { "\($0.name) holds \($0.hints) hints for others" }
         guard quarantined.isEmpty, held.isEmpty else {
             return .init(
                 "in-sync",
@@ -145,6 +150,10 @@ struct PreflightChecks: Sendable {
         }
         guard answering.count == self.awaited.count else {
             return .init("in-sync", .unknown, "not all nodes answer", remedy: "start them")
+        }
+        if !hints.isEmpty {
+            let held = hints.map { "\($0.hints) hints at \($0.name)" }.joined(separator: ", ")
+            return .init("in-sync", .unknown, "\(held), all younger than \(Self.hintAgeMaxSeconds) s, are on their way")
         }
         return .init("in-sync", .passed, "no hint waits, no partition is quarantined, no comparison is due")
     }

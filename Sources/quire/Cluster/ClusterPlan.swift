@@ -40,8 +40,9 @@ struct ClusterCommit: AsyncParsableCommand, ReportingCommand {
         discussion: """
             Before it begins, the asked node looks at: no-other-change (none runs), nodes-up (all that are not given up \
             for lost answer), space (each node has room for what it will receive, and some to spare), in-sync (no hint \
-            waits, no partition is quarantined), snapshot-age (the last snapshot is not too old). A check that fails \
-            refuses the commit with exit code 4; one that cannot be made is told. --skip-check overrides one by name.
+            has waited for 10 s, no partition is quarantined), snapshot-age (the last snapshot is not too old). A \
+            check that fails refuses the commit with exit code 4; one that cannot be made is told. --skip-check \
+            overrides one by name.
 
             Committing a plan again that was committed before does nothing and exits with 0.
             """

@@ -88,6 +88,17 @@ import Testing
         #expect(due.finding.contains("30 at n1"))
     }
 
+    @Test func hintsThatAreOnTheirWayAreToldAndRefuseNothing() throws {
+        var holder = Self.node(1)
+        holder.hints = 7
+        holder.hintAgeSeconds = PreflightChecks.hintAgeMaxSeconds - 1
+        let young = try Self.check("in-sync", of: Self.checks([holder, Self.node(2)]))
+        #expect(young.result == .unknown)
+        #expect(young.finding == "7 hints at n1, all younger than 10 s, are on their way")
+        holder.hintAgeSeconds = PreflightChecks.hintAgeMaxSeconds
+        #expect(try Self.check("in-sync", of: Self.checks([holder, Self.node(2)])).result == .failed)
+    }
+
     @Test func hintsForALostNodeRefuseNothing() throws {
         var holder = Self.node(1)
         holder.hints = 7
