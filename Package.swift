@@ -20,6 +20,8 @@ let package = Package(
     products: [
         .executable(name: "quire", targets: ["quire"]),
         .library(name: "QuireClient", targets: ["QuireClient"]),
+        .executable(name: "quire-crash", targets: ["QuireCrash"]),
+        .library(name: "QuireLossyDisk", type: .dynamic, targets: ["CLossyDisk"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -92,6 +94,16 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
 
+        // Storage killed at random moments, on a disk that forgets what was not synced.
+        .target(name: "CLossyDisk"),
+        .executableTarget(
+            name: "QuireCrash",
+            dependencies: [
+                "QuireCore", "QuireStorage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+
         // Tests, one target per target, and the rules of the house.
         .testTarget(name: "QuireCoreTests", dependencies: ["QuireCore", crypto], swiftSettings: swiftSettings),
         .testTarget(
@@ -119,6 +131,11 @@ let package = Package(
             dependencies: [
                 "quire", "QuireSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QuireCrashTests",
+            dependencies: ["QuireCrash", "QuireCore", "QuireStorage"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -29,6 +29,7 @@ enum ImportRule {
                 ["NIO", "Hummingbird"]
             )
         case "QuireClient": (self.platform.union(["QuireCore", "QuireWire", "Crypto"]), ["NIO"])
+        case "QuireCrash": (self.platform.union(["ArgumentParser", "QuireCore", "QuireStorage"]), [])
         case "quire": nil
         default: ([], [])
         }
@@ -59,8 +60,8 @@ struct Ban: Sendable, CustomTestStringConvertible {
     }
 
     static let inSources = [
-        Ban("Date()", insteadUse: "a clock that the shell passes in", except: ["quire"]),
-        Ban("print(", insteadUse: "a logger, or the command's own output stream", except: ["quire"]),
+        Ban("Date()", insteadUse: "a clock that the shell passes in", except: ["quire", "QuireCrash"]),
+        Ban("print(", insteadUse: "a logger, or the command's own output stream", except: ["quire", "QuireCrash"]),
         Ban("try!", insteadUse: "a typed throw, or a precondition with the values in its message"),
         Ban("as!", insteadUse: "an enum, or `as?` with a thrown error", except: ["quire"]),
         Ban(

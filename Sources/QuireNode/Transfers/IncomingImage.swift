@@ -116,8 +116,14 @@ final class IncomingImage: @unchecked Sendable {
     // MARK: Ends
 
     /// Syncs the complete image; the note stays until the image is installed.
+    ///
+    /// One that cannot be synced is gone: a second sync could succeed without having written it.
     func finish() throws(Failure) {
-        guard fsync(self.descriptor) == 0 else { throw Failure("sync", self.path) }
+        guard fsync(self.descriptor) == 0 else {
+            let failure = Failure("sync", self.path)
+            self.discard()
+            throw failure
+        }
         self.closeDescriptor()
     }
 
@@ -125,7 +131,7 @@ final class IncomingImage: @unchecked Sendable {
     func suspend() {
         guard self.descriptor >= 0 else { return }
         // What cannot be kept is pulled again.
-        fsync(self.descriptor)
+        guard fsync(self.descriptor) == 0 else { return self.discard() }
         try? self.writeNote(isDurable: true)
         self.closeDescriptor()
     }

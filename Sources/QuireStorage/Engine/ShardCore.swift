@@ -328,6 +328,10 @@ final class ShardCore {
             throw StorageError(.corruptFile, "the partition's file is missing", partition: state.partition, path: path)
         }
         self.closeUnusedFiles()
+        if !state.isWALDurable {
+            try FileSystem.writeAgain(path + "-wal")
+            state.isWALDurable = true
+        }
         let file = try PartitionFile(path: path, identity: identity)
         let dropCount = try file.dropCount()
         state.fileDropCount = dropCount

@@ -107,6 +107,9 @@ final class StoreState {
     var dropCount: UInt64 = 0
     /// The latest drop that the file has been flushed after; `nil` until the file was opened.
     var fileDropCount: UInt64?
+    /// Whether all that a reader finds in the file's WAL is on the disk. Not after a failed sync: the kernel may take for
+    /// written what it could not write. Nor at first: the process before this one may have died of one.
+    var isWALDurable = false
     /// What file and buffer hold together; `nil` for a replica, and until recovery has counted it.
     var totals: HintTotals?
 
@@ -123,6 +126,7 @@ final class StoreState {
     func forgetFile() {
         self.summary = nil
         self.fileDropCount = nil
+        self.isWALDurable = false
         for entry in self.buffer.values {
             entry.baseline = nil
         }

@@ -49,6 +49,33 @@ package enum FileSystem {
         guard fsync(descriptor) == 0 else { throw self.failure("sync", path) }
     }
 
+    /// Writes a file's bytes once more over themselves and syncs it: after a failed sync its pages count as clean, and no
+    /// later sync would write them. A file that is not there needs nothing.
+    ///
+    /// No SQLite connection of this process may have it open.
+    static func writeAgain(_ path: String) throws(StorageError) {
+        let descriptor = open(path, O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return }
+            throw self.failure("open", path)
+        }
+        defer { close(descriptor) }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+        defer { buffer.deallocate() }
+        var offset = 0
+        while true {
+            let count = pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset))
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw self.failure("read", path) }
+            if count == 0 { break }
+            guard pwrite(descriptor, buffer.baseAddress, count, off_t(offset)) == count else {
+                throw self.failure("write", path)
+            }
+            offset += count
+        }
+        guard offset == 0 || fsync(descriptor) == 0 else { throw self.failure("sync", path) }
+    }
+
     /// Lets the kernel begin to write this part of a file to disk: a sync later finds less to do.
     package static func beginWriteback(_ range: Range<Int>, of descriptor: Int32) {
         quire_begin_writeback(descriptor, Int64(range.lowerBound), Int64(range.count))
