@@ -24,12 +24,14 @@ let package = Package(
         .library(name: "QuireLossyDisk", type: .dynamic, targets: ["CLossyDisk"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -83,10 +85,13 @@ let package = Package(
         .executableTarget(
             name: "quire",
             dependencies: [
-                "QuireArchive", "QuireClient", "QuireCore", "QuireNode", "QuireSimulation", "QuireWire", logging,
-                nioCore, nioPosix,
+                "QuireArchive", "QuireClient", "QuireCore", "QuireNode", "QuireSimulation", "QuireWire",
+                collections, logging, nioCore, nioPosix,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -129,7 +134,8 @@ let package = Package(
         .testTarget(
             name: "QuireCommandTests",
             dependencies: [
-                "quire", "QuireSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "quire", "QuireCore", "QuireSimulation", "QuireWire", nioCore,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings
         ),

@@ -1,36 +1,38 @@
-import Foundation
+import Histogram
 
-/// Latencies in buckets that grow by a tenth: quantiles within 10 %, from 10 µs to about an hour, in constant memory.
+/// Latencies in an HdrHistogram: quantiles within a thousandth, from a microsecond to an hour, in constant memory.
 struct LatencyHistogram: Sendable {
-    private static let growth = 1.1
-    private static let firstMilliseconds = 0.01
-    private static let bucketCount = 210
+    private static let longestNanoseconds: UInt64 = 3_600_000_000_000
 
-    private var counts = [Int](repeating: 0, count: Self.bucketCount)
-    private(set) var slowestMilliseconds = 0.0
+    private var histogram = Histogram<UInt32>(
+        lowestDiscernibleValue: 1000,
+        highestTrackableValue: Self.longestNanoseconds,
+        numberOfSignificantValueDigits: .three
+    )
+
+    var isEmpty: Bool { self.histogram.totalCount == 0 }
+
+    /// Exactly, where it is less than an hour.
+    var slowestMilliseconds: Double {
+        self.isEmpty ? 0 : Double(self.histogram.maxRecorded) / 1e6
+    }
+
+    /// - Parameter nanoseconds: More than an hour counts as an hour.
+    mutating func record(nanoseconds: Int64) {
+        self.histogram.record(min(UInt64(max(nanoseconds, 0)), Self.longestNanoseconds))
+    }
 
     mutating func record(milliseconds: Double) {
-        self.slowestMilliseconds = max(self.slowestMilliseconds, milliseconds)
-        let position = log(max(milliseconds, Self.firstMilliseconds) / Self.firstMilliseconds) / log(Self.growth)
-        self.counts[min(Self.bucketCount - 1, Int(position))] += 1
+        self.record(nanoseconds: Int64(milliseconds * 1e6))
     }
 
     mutating func add(_ other: LatencyHistogram) {
-        for index in self.counts.indices { self.counts[index] += other.counts[index] }
-        self.slowestMilliseconds = max(self.slowestMilliseconds, other.slowestMilliseconds)
+        self.histogram.add(other.histogram)
     }
 
-    /// - Returns: The upper bound of the bucket in which the quantile lies; 0 when nothing was recorded.
+    /// - Returns: In milliseconds; 0 when nothing was recorded.
     func quantile(_ fraction: Double) -> Double {
-        let total = self.counts.reduce(0, +)
-        guard total > 0 else { return 0 }
-        var rest = Int((Double(total) * fraction).rounded(.up))
-        for (index, count) in self.counts.enumerated() {
-            rest -= count
-            if rest <= 0 {
-                return min(self.slowestMilliseconds, Self.firstMilliseconds * pow(Self.growth, Double(index + 1)))
-            }
-        }
-        return self.slowestMilliseconds
+        guard !self.isEmpty else { return 0 }
+        return min(Double(self.histogram.valueAtPercentile(fraction * 100)) / 1e6, self.slowestMilliseconds)
     }
 }

@@ -72,4 +72,6 @@ extension Duration {
 extension Double {
     /// For programs that read numbers and for people who read them there: two decimals at most.
     var toHundredths: Double { (self * 100).rounded() / 100 }
+    /// Three decimals: microseconds of milliseconds.
+    var toThousandths: Double { (self * 1000).rounded() / 1000 }
 }
