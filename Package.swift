@@ -135,6 +135,7 @@ let package = Package(
             name: "QuireCommandTests",
             dependencies: [
                 "quire", "QuireCore", "QuireSimulation", "QuireWire", nioCore,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings

@@ -52,19 +52,28 @@ final class EtcdLoadClient: MeasuredClient, ChannelInboundHandler {
         ]
     }
 
-    func connect() -> EventLoopFuture<Void> {
-        let bound = NIOLoopBound(self, eventLoop: self.loop)
-        let settings: HTTP2Settings = [
+    private static var configuration: NIOHTTP2Handler.ConnectionConfiguration {
+        var configuration = NIOHTTP2Handler.ConnectionConfiguration()
+        configuration.initialSettings = [
             HTTP2Setting(parameter: .enablePush, value: 0),
             HTTP2Setting(parameter: .initialWindowSize, value: Self.streamWindowBytes),
         ]
+        // etcd measures the connection with a PING for every message that it reads: that is no attack.
+        configuration.controlFrameRateLimit.maximumCount = 10_000
+        configuration.controlFrameRateLimit.windowLength = .milliseconds(100)
+        return configuration
+    }
+
+    func connect() -> EventLoopFuture<Void> {
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        let configuration = Self.configuration
         return ClientBootstrap(group: self.loop)
             .connectTimeout(.seconds(5))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers(
-                        NIOHTTP2Handler(mode: .client, initialSettings: settings),
+                        NIOHTTP2Handler(mode: .client, connectionConfiguration: configuration),
                         bound.value
                     )
                 }

@@ -24,9 +24,10 @@ enum GRPCMessage {
 
     /// Takes the one message of a unary answer out of the stream's data.
     static func read(_ data: ByteBuffer) throws(Malformation) -> ByteBuffer {
+        let found = data.readableBytes
         var data = data
         guard let flag = data.readInteger(as: UInt8.self), let length = data.readInteger(as: UInt32.self) else {
-            throw .tooShort(foundBytes: data.readableBytes)
+            throw .tooShort(foundBytes: found)
         }
         guard flag == 0 else { throw .compressed }
         guard Int(length) == data.readableBytes else {

@@ -63,7 +63,7 @@ final class LoadDriver {
     func run() -> EventLoopFuture<LoadTally> {
         let result = self.loop.makePromise(of: LoadTally.self)
         self.result = result
-        self.started = .now()
+        self.started = self.loop.now
         if let duration = self.duration {
             let bound = NIOLoopBound(self, eventLoop: self.loop)
             self.loop.scheduleTask(in: duration + Self.patience) { bound.value.end() }
@@ -94,7 +94,7 @@ final class LoadDriver {
 
     private func arrivalsDue() {
         guard self.result != nil else { return }
-        let now = NIODeadline.now()
+        let now = self.loop.now
         while let arrival = self.arriving, arrival.at <= now {
             if let index = self.idle.popFirst() {
                 self.begin(index, arrival)
@@ -120,7 +120,7 @@ final class LoadDriver {
 
     private func finished(_ index: Int, _ outcome: LoadOutcome) {
         guard self.result != nil, let arrival = self.underWay[index] else { return }
-        let now = NIODeadline.now()
+        let now = self.loop.now
         self.underWay[index] = nil
         self.tally.ended(arrival.operation.kind, outcome, nanoseconds: (now - arrival.at).nanoseconds)
         switch outcome {
@@ -128,7 +128,9 @@ final class LoadDriver {
             self.becameFree(index, now: now)
         case .failed:
             let bound = NIOLoopBound(self, eventLoop: self.loop)
-            self.loop.scheduleTask(in: Self.pauseAfterFailure) { bound.value.becameFree(index, now: .now()) }
+            self.loop.scheduleTask(in: Self.pauseAfterFailure) {
+                bound.value.becameFree(index, now: bound.value.loop.now)
+            }
         }
         self.endIfDone()
     }
@@ -162,7 +164,7 @@ final class LoadDriver {
     private func end() {
         guard let result = self.result else { return }
         self.result = nil
-        let now = NIODeadline.now()
+        let now = self.loop.now
         self.tally.nanoseconds = (now - self.started).nanoseconds
         for arrival in self.underWay.compactMap({ $0 }) + self.waiting {
             self.tally.unanswered(arrival.operation.kind, nanoseconds: (now - arrival.at).nanoseconds)
