@@ -77,7 +77,15 @@ start_system() {
     esac
 }
 
-# stop_system PLACE: and waits until its data is on disk or gone, so that the next system finds the disk idle.
+# system_processor_seconds PLACE: what the processes of a system have used since they were started.
+system_processor_seconds() {
+    local file
+    for file in "$1"/*/pid "$1"/*/process; do
+        if [[ -s $file ]]; then sed 's/.*) //' "/proc/$(<"$file")/stat"; fi
+    done | awk -v ticks="$(getconf CLK_TCK)" '{ used += $12 + $13 } END { printf "%.2f", used / ticks }'
+}
+
+# stop_system PLACE: ends all its processes.
 stop_system() {
     local home
     for home in "$1"/*/; do

@@ -3,10 +3,12 @@ def hundredths: . * 100 | round / 100;
 def median: sort | if length % 2 == 1 then .[(length - 1) / 2] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
 def spread: {median: (median | hundredths), min: (min | hundredths), max: (max | hundredths)};
 
-# What is compared: the phase it comes from, where it is in a result, and whether more is better.
+# What is compared: the phase it comes from, and where it is in a result.
 def measures: [
     {name: "puts/s", phase: "puts", path: ["operationsPerSecond"]},
     {name: "gets/s", phase: "gets", path: ["operationsPerSecond"]},
+    {name: "put server µs", phase: "puts", path: ["serverMicrosecondsPerOperation"]},
+    {name: "get server µs", phase: "gets", path: ["serverMicrosecondsPerOperation"]},
     {name: "put p50 ms", phase: "offered-puts", path: ["put", "p50Milliseconds"]},
     {name: "put p99 ms", phase: "offered-puts", path: ["put", "p99Milliseconds"]},
     {name: "put p99.9 ms", phase: "offered-puts", path: ["put", "p999Milliseconds"]},

@@ -101,11 +101,9 @@ final class EtcdLoadClient: MeasuredClient, ChannelInboundHandler {
     }
 
     private func connected(_ result: Result<Void, any Error>) {
-        guard let underWay = self.underWay else { return }
-        switch result {
-        case .success where self.context != nil: self.send(underWay.operation)
-        case .success: self.finish(.failed(self.reason))
-        case .failure(let error): self.finish(.failed(FailureReason.words(error)))
+        // On success `channelActive` sends what is under way, for the connection's preface goes first.
+        if case .failure(let error) = result, self.underWay != nil {
+            self.finish(.failed(FailureReason.words(error)))
         }
     }
 
@@ -141,7 +139,7 @@ final class EtcdLoadClient: MeasuredClient, ChannelInboundHandler {
             payload: .windowUpdate(windowSizeIncrement: Self.connectionWindowBytes)
         )
         context.writeAndFlush(self.wrapOutboundOut(window), promise: nil)
-        context.fireChannelActive()
+        if let underWay = self.underWay { self.send(underWay.operation) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

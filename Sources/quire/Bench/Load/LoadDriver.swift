@@ -52,7 +52,7 @@ final class LoadDriver {
         self.underWay = [Arrival?](repeating: nil, count: clients.count)
         self.idle = Deque(clients.indices)
         for index in clients.indices {
-            clients[index].finished = { [unowned self] in self.finished(index, $0) }
+            clients[index].finished = { [weak self] in self?.finished(index, $0) }
         }
     }
 

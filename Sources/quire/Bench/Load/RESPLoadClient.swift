@@ -74,8 +74,8 @@ final class RESPLoadClient: MeasuredClient {
 
     private func open(_ node: Int) -> EventLoopFuture<Void> {
         let connection = RESPLoadConnection(reader: LoadReplyReader(bulkBytesMax: max(self.keys.valueBytes, 1 << 20)))
-        connection.replied = { [unowned self] in self.replied($0) }
-        connection.ended = { [unowned self] in self.ended(node, $0) }
+        connection.replied = { [weak self] in self?.replied($0) }
+        connection.ended = { [weak self] in self?.ended(node, $0) }
         while self.connections.count <= node { self.connections.append(nil) }
         self.connections[node] = connection
         return connection.connect(to: self.router.map.nodes[node], on: self.loop)
@@ -85,7 +85,9 @@ final class RESPLoadClient: MeasuredClient {
         guard let underWay = self.underWay, underWay.node == node else { return }
         switch result {
         case .success:
-            guard let connection = self.connections[node], connection.isOpen else { return }
+            guard let connection = self.connections[node] else {
+                preconditionFailure("a connection was made to node \(node) and is not there")
+            }
             self.send(underWay.operation, connection)
         case .failure(let error):
             self.finish(.failed(FailureReason.words(error)))

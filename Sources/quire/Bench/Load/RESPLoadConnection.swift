@@ -31,7 +31,8 @@ final class RESPLoadConnection: ChannelInboundHandler {
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
             }
             .connect(host: endpoint.host, port: endpoint.port)
-            .map { _ in }
+            // Before `channelActive`: whoever waits for this future may send at once.
+            .map { bound.value.channel = $0 }
     }
 
     /// - Precondition: the connection is open.
@@ -45,10 +46,6 @@ final class RESPLoadConnection: ChannelInboundHandler {
         self.ended = { _ in }
         self.channel?.close(promise: nil)
         self.channel = nil
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        self.channel = context.channel
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
