@@ -134,8 +134,11 @@ let package = Package(
         .testTarget(
             name: "QuireCommandTests",
             dependencies: [
-                "quire", "QuireCore", "QuireSimulation", "QuireWire", nioCore,
+                "quire", "QuireCore", "QuireSimulation", "QuireWire", nioCore, nioPosix,
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings

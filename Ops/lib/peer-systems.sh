@@ -1,8 +1,10 @@
-# Starting and stopping the systems that Quire is compared with, on loopback. Sourced, not run; needs output.sh, nodes.sh,
-# and these variables: QUIRE, the binary; PROGRAMS, a directory for programs that the machine does not have.
+# Starting and stopping Quire and the systems that it is compared with, on loopback. Sourced, not run; needs output.sh,
+# nodes.sh, and these variables: QUIRE, the binary; PROGRAMS, a directory for programs that the machine does not have;
+# FIRST_PORT, the first port to try.
 #
-# A system lives in one directory; each of its processes has a directory there with data, log, pid and, for Quire's
-# library, base. Every process is started by this file and ended by its id.
+# A system lives in one directory, and each of its processes in a directory there, with its data, its log, and its
+# process id in the file pid (Quire, see nodes.sh) or process (the others). Every process is started by this file and
+# ended by its id.
 
 # fetch_programs: finds redis-server, redis-cli and etcd, or unpacks Debian's packages into PROGRAMS without installing
 # them, so that no service starts. Their libraries come with redis-tools (Ops/install-packages).
@@ -96,37 +98,38 @@ stop_system() {
 
 # start_quire PLACE: 3 nodes, N=3 R=W=2, a put acknowledged when two nodes have synced it.
 start_quire() {
-    local place=$1 name base=$FIRST_PORT peers=() durability=()
+    local home=$1 name base=$FIRST_PORT peers=() durability=()
     if "$QUIRE" node start --help | grep -q -e --durability; then durability=(--durability all); fi
-    "$QUIRE" cluster key --out "$place/cluster.key" >&2
+    "$QUIRE" cluster key --out "$home/cluster.key" >&2
     ADDRESS=
     for name in n1 n2 n3; do
         base=$(find_base "$base")
-        start_node "$place/$name" "$name" "zone-$name" "$base" "$place/cluster.key" --log-level warning "${durability[@]}"
+        start_node "$home/$name" "$name" "zone-$name" "$base" "$home/cluster.key" \
+            --log-level warning "${durability[@]}"
         ADDRESS=${ADDRESS:+$ADDRESS,}127.0.0.1:$base
-        if [[ $name != n1 ]]; then peers+=(--peer "$(node_peer "$place/$name")"); fi
+        if [[ $name != n1 ]]; then peers+=(--peer "$(node_peer "$home/$name")"); fi
         base=$((base + 10))
     done
-    for name in n1 n2 n3; do wait_for_node "$place/$name"; done
-    "$QUIRE" cluster init "${peers[@]}" --node "$(node_http "$place/n1")" >&2
-    wait_for_cluster "$place/n1"
+    for name in n1 n2 n3; do wait_for_node "$home/$name"; done
+    "$QUIRE" cluster init "${peers[@]}" --node "$(node_http "$home/n1")" >&2
+    wait_for_cluster "$home/n1"
     TARGET=quire
 }
 
 # start_redis PLACE APPENDFSYNC: 3 masters with a replica each.
 start_redis() {
-    local place=$1 base=$FIRST_PORT number ports=()
+    local home=$1 base=$FIRST_PORT number ports=()
     for number in 1 2 3 4 5 6; do
         base=$(find_base "$base")
-        mkdir -p "$place/r$number"
-        launch_process "$place/r$number" "$REDIS_SERVER" --port "$base" --cluster-port "$((base + 2))" \
-            --bind 127.0.0.1 --dir "$place/r$number" --cluster-enabled yes --appendonly yes --appendfsync "$2" \
+        mkdir -p "$home/r$number"
+        launch_process "$home/r$number" "$REDIS_SERVER" --port "$base" --cluster-port "$((base + 2))" \
+            --bind 127.0.0.1 --dir "$home/r$number" --cluster-enabled yes --appendonly yes --appendfsync "$2" \
             --save '' --daemonize no
         ports+=("$base")
         base=$((base + 10))
     done
     for base in "${ports[@]}"; do wait_until 10 "a Redis server did not answer" "$REDIS_CLI" -p "$base" -e ping; done
-    "$REDIS_CLI" --cluster create "${ports[@]/#/127.0.0.1:}" --cluster-replicas 1 --cluster-yes >"$place/create.log"
+    "$REDIS_CLI" --cluster create "${ports[@]/#/127.0.0.1:}" --cluster-replicas 1 --cluster-yes >"$home/create.log"
     for base in "${ports[@]}"; do
         wait_until 30 "Redis Cluster was not formed" redis_says "$base" cluster_state:ok cluster info
     done
@@ -144,7 +147,7 @@ redis_says() {
 
 # start_etcd PLACE: 3 members.
 start_etcd() {
-    local place=$1 base=$FIRST_PORT number ports=() cluster=
+    local home=$1 base=$FIRST_PORT number ports=() cluster=
     for number in 1 2 3; do
         base=$(find_base "$base")
         ports+=("$base")
@@ -153,8 +156,8 @@ start_etcd() {
     done
     for number in 1 2 3; do
         base=${ports[number - 1]}
-        mkdir -p "$place/e$number"
-        launch_process "$place/e$number" "$ETCD" --name "e$number" --data-dir "$place/e$number/data" \
+        mkdir -p "$home/e$number"
+        launch_process "$home/e$number" "$ETCD" --name "e$number" --data-dir "$home/e$number/data" \
             --listen-client-urls "http://127.0.0.1:$base" --advertise-client-urls "http://127.0.0.1:$base" \
             --listen-peer-urls "http://127.0.0.1:$((base + 2))" \
             --initial-advertise-peer-urls "http://127.0.0.1:$((base + 2))" \

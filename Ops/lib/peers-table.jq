@@ -3,10 +3,12 @@ def padded($width): tostring | . + (" " * ([$width - length, 0] | max));
 def right($width): tostring | (" " * ([$width - length, 0] | max)) + .;
 def row: map(tostring) | "\(.[0] | padded(15))\(.[1:] | map(right(26)) | join(""))";
 def rounded: if . >= 1000 then round else . end;
-def range: if .min == .max then .median | rounded else "\(.median | rounded) (\(.min | rounded)…\(.max | rounded))" end;
+def range:
+    if .min == .max then .median | rounded else "\(.median | rounded) (\(.min | rounded)…\(.max | rounded))" end;
 
 . as $all
-| "\(.rounds) round(s) of \(.seconds) s a phase, \(.keys) keys, \(.valueBytes) bytes a value, \(.clients) clients, \(.processors) processors",
+| "\(.rounds) round(s) of \(.seconds) s a phase, \(.keys) keys, \(.valueBytes) bytes a value, "
+    + "\(.clients) clients, \(.processors) processors",
   "rates: closed loop; quantiles: open loop at \(.offeredPutsPerSecond) puts/s, then \(.offeredGetsPerSecond) gets/s",
   "median (min…max) over the rounds",
   "",

@@ -30,7 +30,8 @@ def bars: [
 | ["quire", "redis-always", "redis-everysec", "etcd"] as $systems
 # values(SYSTEM; MEASURE): one for each round, in their order.
 | def values($system; $measure):
-    [$all | sort_by(.round)[] | select(.system == $system and .phase == $measure.phase) | .result | getpath($measure.path)];
+    [$all | sort_by(.round)[] | select(.system == $system and .phase == $measure.phase)
+        | .result | getpath($measure.path)];
 [measures[] as $measure | $systems[1:][] | . as $other
     | [[values("quire"; $measure), values($other; $measure)] | transpose[] | .[0] / .[1]]
     | {measure: $measure.name, against: $other} + spread] as $ratios
