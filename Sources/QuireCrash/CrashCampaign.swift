@@ -19,6 +19,8 @@ struct CrashCampaign {
         var acknowledged = 0
         var changesTakenBack = 0
         var quarantines = 0
+        /// How often storage did not open, and said why.
+        var refusals = 0
         var judgements = 0
         var seconds = 0.0
         var violations: [String] = []
@@ -27,7 +29,7 @@ struct CrashCampaign {
             let crashes = "\(self.kills) kills, \(self.powerLosses) losses of power (\(self.withFaults) after faults)"
             let work = "\(self.acknowledged) acknowledged writes, \(self.changesTakenBack) unsynced changes taken back"
             let found = self.violations.isEmpty ? "nothing lost" : self.violations.joined(separator: "\n")
-            let aside = "\(self.quarantines) partitions set aside by name"
+            let aside = "\(self.quarantines) partitions and \(self.refusals) directories set aside by name"
             return "\(crashes) in \(Int(self.seconds)) s: \(work), \(aside): \(found)"
         }
     }
@@ -48,6 +50,8 @@ struct CrashCampaign {
     private var nextID: UInt64 = 1
     /// What has happened to whole files of this directory, for whoever reads of a violation.
     private var trail: [String] = []
+    /// Whether faults were injected since the last judgement.
+    private var wasTroubled = false
 
     init(directory: String, library: String, seed: UInt64) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -70,11 +74,7 @@ struct CrashCampaign {
             + [Crash](repeating: .troubledPowerLoss, count: troubled)
         crashes.shuffle(using: &self.random)
         for (index, crash) in crashes.enumerated() where self.report.violations.isEmpty {
-            if index % Self.crashesPerDirectory == 0 {
-                self.report.acknowledged += self.ledger.acknowledged
-                self.ledger = CrashLedger()
-                try self.beginAnew()
-            }
+            if index % Self.crashesPerDirectory == 0 { try self.beginAnew() }
             try await self.crash(crash, isLast: index % Self.crashesPerDirectory == Self.crashesPerDirectory - 1)
             if index % 25 == 24 { self.say(index + 1, of: crashes.count) }
         }
@@ -84,7 +84,10 @@ struct CrashCampaign {
     }
 
     private mutating func beginAnew() throws {
+        self.report.acknowledged += self.ledger.acknowledged
+        self.ledger = CrashLedger()
         self.trail = []
+        self.wasTroubled = false
         for path in [self.data, self.journal] {
             if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
         }
@@ -119,6 +122,7 @@ struct CrashCampaign {
         case .powerLoss, .troubledPowerLoss:
             self.report.powerLosses += 1
             self.report.withFaults += crash == .troubledPowerLoss ? 1 : 0
+            self.wasTroubled = self.wasTroubled || crash == .troubledPowerLoss
             var loss = PowerLoss(
                 journalDirectory: self.journal,
                 isStrict: Bool.random(using: &self.random),
@@ -134,8 +138,21 @@ struct CrashCampaign {
     private mutating func judge(_ moment: String, seed: UInt64) async throws {
         let configuration = try CrashSetting.configuration(directory: self.data, seed: seed)
         let stopsCleanly = UInt8.random(in: 0..<4, using: &self.random) == 0
-        let stored = try await StoredRecords(configuration, stopsCleanly: stopsCleanly)
+        let wasTroubled = self.wasTroubled
+        self.wasTroubled = false
         self.report.judgements += 1
+        let stored: StoredRecords
+        do {
+            stored = try await StoredRecords(configuration, stopsCleanly: stopsCleanly)
+        } catch {
+            // Said aloud, so nothing is missing in silence; but only after a fault of the disk.
+            self.report.refusals += 1
+            guard wasTroubled else {
+                self.report.violations.append("\(moment): storage does not open: \(error)")
+                return
+            }
+            return try self.beginAnew()
+        }
         self.report.quarantines += stored.quarantined.count
         try self.ledger.judge(
             replicas: stored.replicas,
@@ -148,13 +165,12 @@ struct CrashCampaign {
             try self.trail.joined(separator: "\n").write(toFile: self.trailPath, atomically: true, encoding: .utf8)
         }
         guard !stored.quarantined.isEmpty else { return }
-        if !moment.hasPrefix("troubled") {
+        if !wasTroubled {
             let reasons = stored.quarantined.map { "\($0.key): \($0.value)" }.sorted().joined(separator: "; ")
             self.report.violations.append("\(moment): set aside without a fault: \(reasons)")
         }
-        // As a node does when its peers have given the partition back.
-        try self.beginAnew()
-        self.ledger = CrashLedger()
+        // As a node does when its peers have given the partition back; but what a violation is about stays.
+        if self.report.violations.isEmpty { try self.beginAnew() }
     }
 
     private mutating func someFaults() -> String {
