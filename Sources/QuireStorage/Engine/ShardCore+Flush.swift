@@ -170,14 +170,9 @@ extension ShardCore {
         var reason = "\(error)"
         self.files[state.store] = nil
         self.seals[state.store] = nil
-        let path = self.directory.file(of: state.store)
-        let target = self.directory.damagedFile(of: state.store, atMilliseconds: self.configuration.now())
         do {
-            try FileSystem.write(reason + "\n", to: self.directory.reason(of: state.store))
-            try FileSystem.syncDirectory(self.directory.quarantine)
-            if FileSystem.exists(path) { try FileSystem.move(path, to: target) }
-            if FileSystem.exists(path + "-wal") { try FileSystem.move(path + "-wal", to: target + "-wal") }
-            try FileSystem.syncDirectory(self.directory.home(of: state.store))
+            let now = self.configuration.now()
+            try self.directory.setAside(state.store, because: reason, atMilliseconds: now)
         } catch {
             // The partition stays set aside in memory; the next start meets the same file again.
             reason += "; it could not be moved: \(error)"

@@ -41,6 +41,11 @@ struct DataDirectory: Sendable {
         "\(self.retired)/\(partition)-\(version.rawValue)-\(milliseconds).db"
     }
 
+    /// A path below the directory, without the directory.
+    func relative(_ path: String) -> String {
+        path.hasPrefix(self.path + "/") ? String(path.dropFirst(self.path.count + 1)) : path
+    }
+
     static let revivingSuffix = ".revive.db"
 
     func revivingFile(of copy: RetiredCopy) -> String {
@@ -111,6 +116,17 @@ struct DataDirectory: Sendable {
         return reasons
     }
 
+    /// Sets the file of a store aside as damaged, durably: first the reason, then the file with its WAL.
+    func setAside(_ store: StoreID, because reason: String, atMilliseconds now: UInt64) throws(StorageError) {
+        let path = self.file(of: store)
+        let target = self.damagedFile(of: store, atMilliseconds: now)
+        try FileSystem.write(reason + "\n", to: self.reason(of: store))
+        try FileSystem.syncDirectory(self.quarantine)
+        if FileSystem.exists(path) { try FileSystem.move(path, to: target) }
+        if FileSystem.exists(path + "-wal") { try FileSystem.move(path + "-wal", to: target + "-wal") }
+        try FileSystem.syncDirectory(self.home(of: store))
+    }
+
     /// Removes the companions of hint files that were removed just before a crash.
     func cleanHints() throws(StorageError) {
         for name in try FileSystem.list(self.hints) {
@@ -165,9 +181,16 @@ struct DataDirectory: Sendable {
     /// - Returns: The lineage of an unbroken run of clean stops; `nil` after any other end.
     func takeCleanMarker() throws(StorageError) -> UInt64? {
         guard FileSystem.exists(self.cleanMarker) else { return nil }
-        let text = String(decoding: try FileSystem.read(self.cleanMarker), as: UTF8.self)
+        let lineage = try self.cleanLineage()
         try FileSystem.remove(self.cleanMarker)
         try FileSystem.syncDirectory(self.path)
+        return lineage
+    }
+
+    /// What the marker says, which stays where it is; `nil` without a marker that can be read.
+    func cleanLineage() throws(StorageError) -> UInt64? {
+        guard FileSystem.exists(self.cleanMarker) else { return nil }
+        let text = String(decoding: try FileSystem.read(self.cleanMarker), as: UTF8.self)
         guard text.hasPrefix(Self.cleanPrefix), text.hasSuffix("\n") else { return nil }
         return UInt64(text.dropFirst(Self.cleanPrefix.count).dropLast(), radix: 16)
     }

@@ -11,8 +11,20 @@ struct LogReader {
         let bytes: Int
     }
 
+    /// Where the valid records of a segment end.
+    struct Scan: Equatable {
+        /// Bytes up to the end of the last valid record.
+        let bytes: Int
+        /// Bytes up to which the segment counts: those that its successor states, or all.
+        let limit: Int
+        let records: Int
+        /// Whether what follows was once synced, and is no torn tail.
+        let isDamaged: Bool
+    }
+
     let directory: String
-    let clusterID: String
+    /// Of the node; `nil` takes segments of any cluster.
+    let clusterID: String?
 
     /// The shard and sequence that a file name states; `nil` for other files.
     static func parse(name: String) -> (shard: Int, sequence: UInt64)? {
@@ -66,11 +78,12 @@ struct LogReader {
         return segments
     }
 
-    private func path(_ shard: Int, _ sequence: UInt64) -> String {
+    func path(_ shard: Int, _ sequence: UInt64) -> String {
         self.directory + "/" + Self.name(shard: shard, sequence: sequence)
     }
 
-    private func header(
+    /// - Returns: `nil` for a last segment that was only being created.
+    func header(
         shard: Int,
         sequence: UInt64,
         isLast: Bool
@@ -81,10 +94,10 @@ struct LogReader {
             if isLast && FileSystem.sizeBytes(path) <= LogFormat.headerBytes { return nil }
             throw self.corruption("the header of a log segment is damaged, or of an unknown format", path: path)
         }
-        guard found.header.clusterID == self.clusterID else {
+        if let clusterID = self.clusterID, found.header.clusterID != clusterID {
             throw StorageError(
                 .foreignData,
-                "the log belongs to cluster \(found.header.clusterID), this node to \(self.clusterID): "
+                "the log belongs to cluster \(found.header.clusterID), this node to \(clusterID): "
                     + "give each cluster its own data directory",
                 path: path
             )
@@ -101,25 +114,44 @@ struct LogReader {
         replay: (LogFormat.Entry, UInt64) throws -> Void
     ) throws -> Segment {
         let path = self.path(found.header.shard, found.header.sequence)
+        let scan = try self.scan(found, next: next) { try replay($0, found.header.sequence) }
+        if scan.bytes < scan.limit {
+            guard !scan.isDamaged else {
+                throw self.corruption("the record at byte \(scan.bytes) is damaged", path: path)
+            }
+            try self.cut(path, at: scan.bytes)
+        }
+        return Segment(path: path, header: found.header, bytes: scan.bytes)
+    }
+
+    /// Reads a segment and changes nothing.
+    ///
+    /// - Parameter next: The header of its successor; `nil` for the last segment.
+    func scan(
+        _ found: (header: LogFormat.Header, seed: UInt32),
+        next: LogFormat.Header?,
+        replay: (LogFormat.Entry) throws -> Void
+    ) throws -> Scan {
+        let path = self.path(found.header.shard, found.header.sequence)
         let bytes = try FileSystem.read(path)
-        let limit = next.map { Int($0.previousBytes) } ?? bytes.count
+        let limit = next.map { Int(clamping: $0.previousBytes) } ?? bytes.count
         guard limit <= bytes.count else {
             throw self.corruption("the segment has \(bytes.count) bytes, but \(limit) had been synced", path: path)
         }
         var offset = LogFormat.headerBytes
+        var records = 0
         let format = found.header.format
         while offset < limit,
             let record = LogFormat.record(in: bytes, at: offset, limit: limit, format: format, seed: found.seed)
         {
-            try replay(record.entry, found.header.sequence)
+            try replay(record.entry)
             offset = record.end
+            records += 1
         }
-        if offset < limit {
-            let isDamage = next != nil || self.hasLaterBatch(bytes, after: offset, format: format, seed: found.seed)
-            guard !isDamage else { throw self.corruption("the record at byte \(offset) is damaged", path: path) }
-            try self.cut(path, at: offset)
-        }
-        return Segment(path: path, header: found.header, bytes: offset)
+        let isDamaged =
+            offset < limit
+            && (next != nil || self.hasLaterBatch(bytes, after: offset, format: format, seed: found.seed))
+        return Scan(bytes: offset, limit: limit, records: records, isDamaged: isDamaged)
     }
 
     /// Whether something was written after the bytes at `offset` had been synced.

@@ -94,6 +94,27 @@ package final class PartitionImageReader {
     ///
     /// - Parameter pause: Called every few hundred kilobytes; what it throws is thrown.
     package func checkContent(digester: RecordDigester, pause: () throws -> Void = {}) throws {
+        let rows = try self.checkRows(digester: digester, pause: pause)
+        guard rows.fitLeaves else { throw self.strangeRows }
+        try self.checkIndex(rows)
+    }
+
+    /// What was learned of the rows by reading all of them.
+    struct Rows {
+        /// What the index has to say.
+        let places: UInt64
+        /// Whether the leaves are those of the rows; also when they were not compared.
+        let fitLeaves: Bool
+    }
+
+    private var strangeRows: StorageError {
+        StorageError(.corruptFile, "the rows are not those of the Merkle leaves", path: self.database.path)
+    }
+
+    /// The rows alone, without the index.
+    ///
+    /// - Parameter digester: With `nil` leaves are not compared: they are keyed.
+    func checkRows(digester: RecordDigester?, pause: () throws -> Void = {}) throws -> Rows {
         do {
             var leaves = MerkleLeaves()
             var tally = RecordTally()
@@ -105,7 +126,9 @@ package final class PartitionImageReader {
                 guard self.identity.partitionCount.partition(of: row.key) == self.identity.partition else {
                     throw StorageError(.corruptFile, "a key of another partition", path: self.database.path)
                 }
-                leaves.replace(0, with: digester.digest(key: row.key, encodedRecord: row.encoded), at: row.hash)
+                if let digester {
+                    leaves.replace(0, with: digester.digest(key: row.key, encodedRecord: row.encoded), at: row.hash)
+                }
                 tally += RecordTally(of: row.record)
                 places &+= Self.place(statement.integer(0), statement.integer(3))
                 bytesSincePause += row.encoded.count
@@ -114,18 +137,22 @@ package final class PartitionImageReader {
                     try pause()
                 }
             }
-            guard leaves == self.leaves, tally == self.tally else {
-                throw StorageError(
-                    .corruptFile,
-                    "the rows are not those of the Merkle leaves",
-                    path: self.database.path
-                )
+            guard tally == self.tally else {
+                throw StorageError(.corruptFile, "the counts are not those of the rows", path: self.database.path)
             }
-            guard try self.indexedPlaces() == places else {
-                throw StorageError(.corruptFile, "the index does not fit the rows", path: self.database.path)
-            }
+            return Rows(places: places, fitLeaves: digester == nil || leaves == self.leaves)
         } catch let error as CancellationError {
             throw error
+        } catch {
+            throw Self.storageError(error, path: self.database.path)
+        }
+    }
+
+    func checkIndex(_ rows: Rows) throws(StorageError) {
+        do {
+            guard try self.indexedPlaces() == rows.places else {
+                throw StorageError(.corruptFile, "the index does not fit the rows", path: self.database.path)
+            }
         } catch {
             throw Self.storageError(error, path: self.database.path)
         }
