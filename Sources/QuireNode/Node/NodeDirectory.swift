@@ -6,7 +6,7 @@ import QuireCore
 ///
 /// `node.json` holds format, node id, name and zone; the id names the directory for ever (SAFETY rule 13).
 struct NodeDirectory: Sendable {
-    private struct Identity: Codable {
+    struct Identity: Codable {
         var format: Int
         var node: NodeID
         var name: String
@@ -101,7 +101,8 @@ struct NodeDirectory: Sendable {
         return descriptor
     }
 
-    private static func read(_ file: String) throws -> Identity {
+    /// - Parameter file: The path of a `node.json`.
+    static func read(_ file: String) throws -> Identity {
         do {
             let identity = try JSONDecoder().decode(Identity.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
             guard identity.format == Self.format else {
