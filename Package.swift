@@ -85,7 +85,7 @@ let package = Package(
         .executableTarget(
             name: "quire",
             dependencies: [
-                "QuireArchive", "QuireClient", "QuireCore", "QuireNode", "QuireSimulation", "QuireWire",
+                "QuireArchive", "QuireClient", "QuireCore", "QuireNode", "QuireSimulation", "QuireStorage", "QuireWire",
                 collections, logging, nioCore, nioPosix,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),

@@ -17,7 +17,7 @@ struct Quire: AsyncParsableCommand {
             """,
         subcommands: [
             NodeCommand.self, ClusterCommand.self, KVCommand.self, SnapshotCommand.self, RestoreCommand.self,
-            BenchCommand.self, SimulateCommand.self, DemoCommand.self,
+            DoctorCommand.self, BenchCommand.self, SimulateCommand.self, DemoCommand.self,
         ]
     )
 
