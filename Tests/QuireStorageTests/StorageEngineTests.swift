@@ -31,6 +31,23 @@ import Testing
         try await fixture.engine.stop()
     }
 
+    /// SAFETY rule 16: the index of a WAL is never shared, and costs no descriptor.
+    @Test func noFileHasASharedIndexNewOrOpenedAgain() async throws {
+        let fixture = try StorageFixture()
+        defer { fixture.remove() }
+        let keys = (0..<50).map { Key("key-\($0)")! }
+        for round in 0..<3 {
+            let mints = keys.enumerated().map { fixture.mint($1, "v", request: UInt64(round * 100 + $0 + 1)) }
+            #expect(await fixture.run(mints).allSatisfy { $0.last?.isDurable == true })
+            for partition in 0..<8 { try await fixture.engine.flush(PartitionID(partition)) }
+            let names = try fixture.names(in: "partitions")
+            #expect(names.contains { $0.hasSuffix("-wal") })
+            #expect(!names.contains { $0.hasSuffix("-shm") })
+            try fixture.crash()
+        }
+        try await fixture.engine.stop()
+    }
+
     @Test func takesAFreshActorAfterACrashAndKeepsItAfterACleanStop() async throws {
         let fixture = try StorageFixture()
         defer { fixture.remove() }

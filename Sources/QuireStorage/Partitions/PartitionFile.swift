@@ -299,12 +299,14 @@ final class PartitionFile {
 
     private static func configure(_ database: SQLiteDatabase, isSynced: Bool) throws {
         let level = isSynced ? "NORMAL" : "OFF"
-        // First of all: the change into WAL mode is a write, too.
+        // First of all: whatever reads the schema opens the WAL, and would share its index in a `-shm` file.
+        try database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        // Before the change into WAL mode, which is a write, too.
         try database.execute("PRAGMA synchronous=\(level)")
         try database.setFlag(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         try database.setFlag(SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)
         try database.setFlag(SQLITE_DBCONFIG_DEFENSIVE, true)
-        try database.execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA cell_size_check=ON")
+        try database.execute("PRAGMA cell_size_check=ON")
         guard try database.text("PRAGMA journal_mode=WAL") == "wal" else {
             throw StorageError(.inputOutput, "the file cannot be put into WAL mode", path: database.path)
         }
