@@ -1,7 +1,8 @@
 import Foundation
 import QuireCore
-import QuireStorage
 import Testing
+
+@testable import QuireStorage
 
 @Suite struct StorageEngineTests {
     @Test func answersAMintBeforeAndAfterTheSync() async throws {
@@ -45,6 +46,22 @@ import Testing
             #expect(!names.contains { $0.hasSuffix("-shm") })
             try fixture.crash()
         }
+        try await fixture.engine.stop()
+    }
+
+    /// The change into WAL mode takes a rollback journal, and a damaged sync of that may take later writes back.
+    @Test func noFileEverNeedsARollbackJournal() async throws {
+        let fixture = try StorageFixture()
+        defer { fixture.remove() }
+        let key = Key("apple")!
+        _ = await fixture.run([fixture.mint(key, "red", request: 1)])
+        let path = "\(fixture.directory)/partitions/\(fixture.partition(of: key)).db"
+        let identity = fixture.configuration.identity(of: .replica(fixture.partition(of: key)))
+        try PartitionFile.create(path: path, temporaryPath: path + ".new", identity: identity)
+        let header = try #require(FileManager.default.contents(atPath: path)).prefix(20)
+        // "2" says WAL: https://www.sqlite.org/fileformat2.html#file_format_version_numbers
+        #expect(Array(header.suffix(2)) == [2, 2])
+        #expect(try fixture.names(in: "partitions") == ["\(fixture.partition(of: key)).db"])
         try await fixture.engine.stop()
     }
 

@@ -109,7 +109,13 @@ final class PartitionFile {
                 try meta.run()
             }
         }
+        // In WAL mode from the start: to change it later takes a rollback journal, and one whose end could not be synced
+        // would take back, after a loss of power, what the file has got since.
+        guard try database.text("PRAGMA journal_mode=WAL") == "wal" else {
+            throw StorageError(.inputOutput, "a file cannot be put into WAL mode", path: temporaryPath)
+        }
         database.close()
+        try FileSystem.removeCompanions(of: temporaryPath)
         try FileSystem.syncFile(temporaryPath)
         try FileSystem.removeCompanions(of: path)
         try FileSystem.move(temporaryPath, to: path)
