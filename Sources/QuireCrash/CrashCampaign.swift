@@ -44,7 +44,7 @@ struct CrashCampaign {
     var faultsInHundred = 25
     /// Syncs of files whose path contains this do nothing.
     var lie: String?
-    private var random: SplitMix
+    private var random: SeededGenerator
     private var ledger = CrashLedger()
     private var report = Report()
     private var nextID: UInt64 = 1
@@ -58,7 +58,7 @@ struct CrashCampaign {
         // The library compares paths: links in them would lead past it.
         self.directory = URL(fileURLWithPath: directory).resolvingSymlinksInPath().path
         self.library = library
-        self.random = SplitMix(seed: seed)
+        self.random = SeededGenerator(seed: seed)
     }
 
     private var data: String { self.directory + "/data" }
@@ -77,6 +77,9 @@ struct CrashCampaign {
             if index % Self.crashesPerDirectory == 0 { try self.beginAnew() }
             try await self.crash(crash, isLast: index % Self.crashesPerDirectory == Self.crashesPerDirectory - 1)
             if index % 25 == 24 { self.say(index + 1, of: crashes.count) }
+        }
+        if !self.report.violations.isEmpty {
+            try self.trail.joined(separator: "\n").write(toFile: self.trailPath, atomically: true, encoding: .utf8)
         }
         self.report.acknowledged += self.ledger.acknowledged
         self.report.seconds = (ContinuousClock.now - began) / .seconds(1)
@@ -126,7 +129,7 @@ struct CrashCampaign {
             var loss = PowerLoss(
                 journalDirectory: self.journal,
                 isStrict: Bool.random(using: &self.random),
-                random: SplitMix(seed: seed)
+                random: SeededGenerator(seed: seed)
             )
             self.report.changesTakenBack += try loss.strike()
         }
@@ -161,9 +164,6 @@ struct CrashCampaign {
             at: moment
         )
         self.report.violations += stored.violations.map { "\(moment): \($0)" } + self.ledger.takeViolations()
-        if !self.report.violations.isEmpty {
-            try self.trail.joined(separator: "\n").write(toFile: self.trailPath, atomically: true, encoding: .utf8)
-        }
         guard !stored.quarantined.isEmpty else { return }
         if !wasTroubled {
             let reasons = stored.quarantined.map { "\($0.key): \($0.value)" }.sorted().joined(separator: "; ")

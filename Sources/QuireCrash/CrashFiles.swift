@@ -8,7 +8,7 @@ struct CrashFiles {
     let seed: UInt64
 
     func run() async {
-        var random = SplitMix(seed: self.seed &* 31 &+ 7)
+        var random = SeededGenerator(seed: self.seed &* 31 &+ 7)
         while true {
             let partition = PartitionID(Int.random(in: 0..<CrashSetting.partitionCount, using: &random))
             let kind = UInt8.random(in: 0..<6, using: &random)

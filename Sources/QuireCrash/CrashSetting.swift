@@ -11,7 +11,7 @@ enum CrashSetting {
     /// Small bounds, so that a few hundred writes rotate segments, flush, checkpoint and close files.
     static func configuration(directory: String, seed: UInt64) throws -> StorageConfiguration {
         guard let count = PartitionCount(self.partitionCount) else { throw CrashError("bad partition count") }
-        var random = SplitMix(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var configuration = StorageConfiguration(
             directory: directory,
             clusterID: "0123456789abcdef0123456789abcdef",
@@ -38,7 +38,7 @@ enum CrashSetting {
 
     /// Every value follows from the number of its write: so a half of one is recognized.
     static func value(of id: UInt64) -> [UInt8]? {
-        var random = SplitMix(seed: id)
+        var random = SeededGenerator(seed: id)
         let kind = UInt8.random(in: 0..<32, using: &random)
         guard kind > 2 else { return nil }
         let count = kind == 3 ? 20_000 : Int.random(in: 0...600, using: &random)
@@ -59,22 +59,5 @@ struct CrashError: Error, CustomStringConvertible {
 
     init(_ description: String) {
         self.description = description
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        self.state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var value = self.state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
     }
 }

@@ -37,7 +37,7 @@ struct CrashWorker {
     // MARK: Writers
 
     private func write(_ task: UInt64, on engine: StorageEngine) async throws {
-        var random = SplitMix(seed: self.seed &* 31 &+ task)
+        var random = SeededGenerator(seed: self.seed &* 31 &+ task)
         var id = self.firstID + task * Self.idsPerTask
         let keys = (0..<CrashSetting.keyCount).filter { UInt64($0) % Self.taskCount == task }
         let teller = CrashTeller()
@@ -67,7 +67,7 @@ struct CrashWorker {
         _ id: UInt64,
         _ number: Int,
         isHints: Bool,
-        using random: inout SplitMix
+        using random: inout SeededGenerator
     ) throws -> (order: CrashTeller.Order, line: CrashLine)? {
         let key = try CrashSetting.key(number)
         let store = try CrashSetting.store(key, isHints: isHints)

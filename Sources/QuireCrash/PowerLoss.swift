@@ -1,4 +1,5 @@
 import Foundation
+import QuireCore
 
 /// Takes back what a killed process did and had not synced.
 ///
@@ -9,7 +10,7 @@ struct PowerLoss {
 
     let journalDirectory: String
     let isStrict: Bool
-    var random: SplitMix
+    var random: SeededGenerator
 
     /// What is not on the disk, and what of it is covered by something later that is.
     struct Unsynced {

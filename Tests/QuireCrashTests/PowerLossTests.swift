@@ -1,4 +1,5 @@
 import Foundation
+import QuireCore
 import Testing
 
 @testable import QuireCrash
@@ -120,7 +121,11 @@ import Testing
 
         func strike(_ entries: [LossyJournal.Entry]) throws -> Int {
             try PowerLossTests.encoded(entries).write(to: URL(fileURLWithPath: self.path + "/journal/journal"))
-            var loss = PowerLoss(journalDirectory: self.path + "/journal", isStrict: true, random: SplitMix(seed: 1))
+            var loss = PowerLoss(
+                journalDirectory: self.path + "/journal",
+                isStrict: true,
+                random: SeededGenerator(seed: 1)
+            )
             return try loss.strike()
         }
 

@@ -229,6 +229,8 @@ final class PartitionFill: Sendable {
         } catch let error as StorageError where error.code == .corruptFile || error.code == .foreignData {
             return .bad("\(error)")
         } catch {
+            // After a failed sync a second one could succeed without having written it: it is copied anew.
+            if let error = error as? StorageError, error.code == .inputOutput { self.image.discard() }
             return .failed("\(error)")
         }
     }
